@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Design: units joined by streams, each through a FIFO."""
+
+from dataclasses import dataclass, replace
+
+from hwbnn.errors import ConfigError
+from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.graph import OutputValues
+from hwbnn.ir.stream import Stream
+from hwbnn.ir.unit import Unit
+from hwbnn.ir.fifo import Fifo
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of an edge: port `port` of instance `instance`."""
+
+    instance: str
+    port: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """A named unit. The name is a SystemVerilog and C identifier."""
+
+    name: str
+    unit: Unit
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """A stream from a producer to a consumer through a FIFO.
+
+    producer None: the design's input; consumer None: the design's output.
+    """
+
+    name: str
+    fifo: Fifo
+    producer: End | None
+    consumer: End | None
+
+    @property
+    def stream(self) -> Stream:
+        """The stream that the FIFO carries."""
+        return self.fifo.stream
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Instances in topological order and the edges between them; exactly one input and output."""
+
+    name: str
+    instances: tuple[Instance, ...]
+    edges: tuple[Edge, ...]
+    output_values: OutputValues | None = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def input(self) -> Edge:
+        """The edge through which frames enter."""
+        return next(edge for edge in self.edges if edge.producer is None)
+
+    @property
+    def output(self) -> Edge:
+        """The edge through which results leave."""
+        return next(edge for edge in self.edges if edge.consumer is None)
+
+    def __getitem__(self, name: str) -> Unit:
+        for instance in self.instances:
+            if instance.name == name:
+                return instance.unit
+        names = ", ".join(instance.name for instance in self.instances)
+        raise ConfigError(f"{self.name}: layer must be one of {names}, not {name}")
+
+    def into(self, name: str) -> tuple[Edge, ...]:
+        """Edges that an instance reads, by port."""
+        found = [e for e in self.edges if e.consumer is not None and e.consumer.instance == name]
+        return tuple(sorted(found, key=lambda e: e.consumer.port if e.consumer else 0))
+
+    def out_of(self, name: str) -> tuple[Edge, ...]:
+        """Edges that an instance writes, by port."""
+        found = [e for e in self.edges if e.producer is not None and e.producer.instance == name]
+        return tuple(sorted(found, key=lambda e: e.producer.port if e.producer else 0))
+
+    def with_fifos(self, fifos: dict[str, Fifo]) -> "Design":
+        """Return this design with other FIFOs on the named edges."""
+        edges = tuple(replace(e, fifo=fifos.get(e.name, e.fifo)) for e in self.edges)
+        return replace(self, edges=edges)
+
+    def run(self, frames: IntArray) -> IntArray:
+        """Integer meaning: (frames, elements) in and out, unit by unit; the plain definition."""
+        values: dict[str, IntArray] = {self.input.name: frames}
+        for instance in self.instances:
+            inputs = [values[edge.name] for edge in self.into(instance.name)]
+            for edge, value in zip(
+                self.out_of(instance.name), instance.unit.run(*inputs), strict=True
+            ):
+                values[edge.name] = value
+        return values[self.output.name]
+
+    @property
+    def bound(self) -> int:
+        """Fewest cycles a frame that the folding allows: the busiest actor, or the borders."""
+        borders = max(self.input.stream.beats, self.output.stream.beats)
+        return max([borders, *(instance.unit.cycles for instance in self.instances)])
+
+

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Graph: the network in integers, as imported and checked against the model."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from hwbnn.errors import ModelError
+from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.ops import Input, Op
+
+FloatArray: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How the model's float input follows from the user's pixel p: (p / divisor - mean) / std."""
+
+    divisor: float = 255.0
+    mean: float = 0.0
+    std: float = 1.0
+
+    def apply(self, pixels: IntArray) -> FloatArray:
+        """Pixels to the model's float32 input, each step rounded to float32."""
+        scaled = pixels.astype(np.float32) / np.float32(self.divisor)
+        return (scaled - np.float32(self.mean)) / np.float32(self.std)
+
+    def __str__(self) -> str:
+        scaled = "p" if self.divisor == 1 else f"p / {self.divisor:g}"
+        if self.mean == 0 and self.std == 1:
+            return f"x = {scaled}"
+        return f"x = ({scaled} - {self.mean:g}) / {self.std:g}"
+
+
+@dataclass(frozen=True, eq=False)
+class OutputValues:
+    """The model's float32 output for each integer that the graph can give.
+
+    values is float32 (elements or 1, span): the model says values[e, y[e] - low].
+    """
+
+    values: FloatArray
+    low: int
+
+    def apply(self, output: IntArray) -> FloatArray:
+        """Integers (frames, elements) to the model's own floats."""
+        rows = np.arange(output.shape[1]) if self.values.shape[0] > 1 else 0
+        return self.values[rows, output - self.low]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Integer operators in topological order; the first is the Input.
+
+    input_shape: the model's own input shape without the batch. output: the value the hardware
+    gives. output_values: how the model's float output follows from it (None: it is the integer).
+    host: operators that the host runs on the pixels before they are sent (packed input mode);
+    empty when pixels are sent as they are.
+    """
+
+    name: str
+    ops: tuple[Op, ...]
+    output: str
+    input_shape: tuple[int, ...]
+    preprocess: Preprocess
+    output_values: OutputValues | None = None
+    classes: tuple[str, ...] = ()
+    host: tuple[Op, ...] = ()
+
+    def __getitem__(self, name: str) -> Op:
+        for op in self.ops:
+            if op.name == name:
+                return op
+        raise ModelError(
+            f"{self.name}: value must be one of {', '.join(op.name for op in self.ops)}, not {name}"
+        )
+
+    @property
+    def input(self) -> Input:
+        """The operator through which frames enter."""
+        first = self.ops[0]
+        assert isinstance(first, Input)
+        return first
+
+    def readers(self, name: str) -> tuple[Op, ...]:
+        """Operators that read a value."""
+        return tuple(op for op in self.ops if not isinstance(op, Input) and op.source == name)

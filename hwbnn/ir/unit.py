@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every unit tells the compiler: streams, meaning, foldings, timing, cost, parameters."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import ClassVar, Self
+
+import numpy as np
+
+from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.stream import Stream
+
+
+class Family(Enum):
+    """FPGA families whose cost and popcount structures differ."""
+
+    XC7 = "xc7"  # LUT6, BRAM36, CARRY4: Zynq-7000, and by the same counts UltraScale+
+    ECP5 = "ecp5"  # LUT4, DP16KD, CCU2C
+
+
+class Side(Enum):
+    """Where a channel of an actor stands, seen from its unit."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    BUFFER = "buffer"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A channel that an actor touches: the unit's input, output or internal buffer `index`."""
+
+    side: Side
+    index: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What the live phases of an actor take from one channel.
+
+    offset: int32, one a phase: the phase needs word `offset` counted from the oldest word not yet
+    released (0 = the head); -1 = the phase does not touch this channel.
+    release: int32, one a phase: words released (popped) by the phase.
+    """
+
+    port: Port
+    offset: IntArray
+    release: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Write:
+    """What the live phases of an actor write: bool, one a phase (at most one word a phase)."""
+
+    port: Port
+    writes: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True, eq=False)
+class Actor:
+    """A cyclo-static actor (DESIGN 3.4): a table of the firings that touch a channel.
+
+    A frame is `repeats` passes of the table; a pass is `cycle` firings, of which only those in
+    `at` (increasing, 0 <= at < cycle) touch a channel. `latency` is L >= 1: a word written by a
+    firing in cycle t can be read in t + L (+ 1 through a block-RAM FIFO).
+    """
+
+    name: str
+    at: IntArray
+    cycle: int
+    repeats: int
+    latency: int
+    reads: tuple[Read, ...]
+    writes: tuple[Write, ...]
+
+    @property
+    def firings(self) -> int:
+        """Firings a frame: the fewest cycles a frame can take here."""
+        return self.cycle * self.repeats
+
+
+def pops(port: Port, when: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Read:
+    """Return the read of the head, popping it, in the phases of `when`."""
+    return Read(port, np.where(when, 0, -1), when.astype(np.int64))
+
+
+class Style(Enum):
+    """Where a memory lives."""
+
+    AUTO = "auto"
+    DISTRIBUTED = "distributed"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """A read-only memory: `words` are bit vectors, given as lane codes (depth, lanes).
+
+    Word a is written to file `<instance>_<name>.hex` on line a, lane 0 least significant.
+    """
+
+    name: str
+    lane_bits: int
+    words: IntArray
+    style: Style = Style.AUTO
+
+    @property
+    def width(self) -> int:
+        """Bits of a word."""
+        return self.lane_bits * int(self.words.shape[1])
+
+    @property
+    def depth(self) -> int:
+        """Number of words."""
+        return int(self.words.shape[0])
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Modelled cost of a unit or design: LUTs (LUT6 or LUT4), flip-flops, BRAM36 (or EBR), DSPs."""
+
+    lut: float = 0.0
+    ff: float = 0.0
+    bram: float = 0.0
+    dsp: float = 0.0
+
+    def __add__(self, other: "Resources") -> "Resources":
+        return Resources(
+            self.lut + other.lut,
+            self.ff + other.ff,
+            self.bram + other.bram,
+            self.dsp + other.dsp,
+        )
+
+
+@dataclass(frozen=True)
+class Folding:
+    """Parallelism of a unit: PE output lanes, SIMD input lanes. Units without SIMD keep 1."""
+
+    pe: int = 1
+    simd: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Unit(ABC):
+    """A piece of hardware with input and output streams. Subclasses are frozen dataclasses.
+
+    `origin` is the name of the model's node it came from, for messages and reports.
+    """
+
+    module: ClassVar[str]  # SystemVerilog module, e.g. "hwbnn_mvu"
+    origin: str = field(default="", kw_only=True)
+
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[Stream, ...]:
+        """Streams read, by port."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[Stream, ...]:
+        """Streams written, by port."""
+
+    @abstractmethod
+    def run(self, *values: IntArray) -> tuple[IntArray, ...]:
+        """Integer meaning: arrays (frames, vectors * elements) in, by port, and out, by port."""
+
+    @abstractmethod
+    def foldings(self) -> Iterator[Folding]:
+        """All legal divisor foldings, cheapest first; any 1 <= pe, simd in range is legal too."""
+
+    @abstractmethod
+    def fold(self, folding: Folding) -> Self:
+        """Return this unit at another folding; ConfigError names the legal ones."""
+
+    @property
+    @abstractmethod
+    def folding(self) -> Folding:
+        """The present folding."""
+
+    @abstractmethod
+    def actors(self) -> tuple[Actor, ...]:
+        """The unit's cyclo-static schedule."""
+
+    @abstractmethod
+    def resources(self, family: Family) -> Resources:
+        """Modelled cost on a family."""
+
+    @abstractmethod
+    def parameters(self) -> dict[str, int]:
+        """SystemVerilog parameters by name, without memory files."""
+
+    def memories(self) -> tuple[Memory, ...]:
+        """Read-only memories; parameter `<Name>File` of the module names the hex file."""
+        return ()
+
+    def buffers(self) -> tuple[int, ...]:
+        """Capacities, in words, of the unit's internal channels (sliding window)."""
+        return ()
+
+    @property
+    def cycles(self) -> int:
+        """Fewest cycles a frame: the busiest actor's firings."""
+        return max(actor.firings for actor in self.actors())
+
+    def named(self, origin: str) -> Self:
+        """Return this unit with another origin."""
+        return replace(self, origin=origin)
+
+    @classmethod
+    @abstractmethod
+    def examples(cls) -> tuple["Unit", ...]:
+        """Small instances that reach every mode, for the registry's tests."""

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One file a unit; this registry is the list of them."""
+
+from hwbnn.ir.unit import Unit
+from hwbnn.units.arg_max import ArgMax
+from hwbnn.units.lookup import Lookup
+from hwbnn.units.mvu import Mvu
+from hwbnn.units.thresholds import Thresholds
+from hwbnn.units.width_converter import WidthConverter
+
+UNITS: tuple[type[Unit], ...] = (ArgMax, Lookup, Mvu, Thresholds, WidthConverter)

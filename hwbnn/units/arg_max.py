@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ArgMax: the index of a vector's greatest element."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from hwbnn.ir.dtype import DType, IntArray, Kind, signed, smallest, unsigned
+from hwbnn.ir.stream import Stream
+from hwbnn.ir.unit import (
+    Actor,
+    Family,
+    Folding,
+    Port,
+    Resources,
+    Side,
+    Unit,
+    Write,
+    pops,
+)
+from hwbnn.units import cost
+from hwbnn.units.folds import check_folding, divisors
+
+
+@dataclass(frozen=True, eq=False)
+class ArgMax(Unit):
+    """Index of the greatest of `elements`; the lowest index wins a tie."""
+
+    input_dtype: DType
+    elements: int
+    vectors: int = 1
+    pe: int = 1
+
+    module = "hwbnn_arg_max"
+
+    def __post_init__(self) -> None:
+        check_folding(self.origin, "pe", self.pe, self.elements, "elements")
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (Stream(self.input_dtype, self.pe, self.elements, self.vectors),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (Stream(smallest(0, self.elements - 1), 1, 1, self.vectors),)
+
+    def run(self, *values: IntArray) -> tuple[IntArray, ...]:
+        (x,) = values
+        vectors = x.reshape(x.shape[0], self.vectors, self.elements)
+        return (vectors.argmax(axis=-1),)
+
+    def foldings(self) -> Iterator[Folding]:
+        for pe in divisors(self.elements):
+            yield Folding(pe)
+
+    def fold(self, folding: Folding) -> Self:
+        check_folding(self.origin, "simd", folding.simd, 1, "argmax has no SIMD")
+        return replace(self, pe=folding.pe)
+
+    @property
+    def folding(self) -> Folding:
+        return Folding(self.pe)
+
+    @property
+    def tree_registers(self) -> int:
+        """Register levels of the tree over the lanes: one every two levels, at least one."""
+        return max(1, -(-(self.pe - 1).bit_length() // 2))
+
+    def actors(self) -> tuple[Actor, ...]:
+        """Every firing reads, the last writes. Latency: tree, running best, FIFO write."""
+        beats = self.inputs[0].vector_beats
+        return (
+            Actor(
+                name="arg_max",
+                at=np.arange(beats),
+                cycle=beats,
+                repeats=self.vectors,
+                latency=self.tree_registers + 2,
+                reads=(pops(Port(Side.INPUT), np.ones(beats, np.bool_)),),
+                writes=(Write(Port(Side.OUTPUT), np.arange(beats) == beats - 1),),
+            ),
+        )
+
+    def resources(self, family: Family) -> Resources:
+        return cost.arg_max(self, family)
+
+    def parameters(self) -> dict[str, int]:
+        return {
+            "Pe": self.pe,
+            "Elements": self.elements,
+            "InBits": self.input_dtype.bits,
+            "InKind": list(Kind).index(self.input_dtype.kind),
+            "OutBits": self.outputs[0].dtype.bits,
+        }
+
+    @classmethod
+    def examples(cls) -> tuple[Unit, ...]:
+        return (
+            ArgMax(signed(5), 10),
+            ArgMax(unsigned(3), 7, vectors=2),
+            ArgMax(signed(4), 1),
+        )

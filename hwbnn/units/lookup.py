@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lookup: a table per element, for what is not monotone or has too many steps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from hwbnn.errors import ModelError
+from hwbnn.ir.dtype import DType, IntArray, Kind, signed, unsigned
+from hwbnn.ir.stream import Stream
+from hwbnn.ir.unit import (
+    Actor,
+    Family,
+    Folding,
+    Memory,
+    Port,
+    Resources,
+    Side,
+    Style,
+    Unit,
+    Write,
+    pops,
+)
+from hwbnn.units import cost
+from hwbnn.units.folds import check_folding, divisors
+
+MAX_IN_BITS = 14  # 16384 words a table: beyond this a table is not a sensible circuit
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup(Unit):
+    """y[e] = values[e, code of x[e]]: int64 (elements or 1, 2**bits); one row serves all."""
+
+    values: IntArray
+    input_dtype: DType
+    output_dtype: DType
+    elements: int
+    vectors: int = 1
+    pe: int = 1
+
+    module = "hwbnn_lookup"
+
+    def __post_init__(self) -> None:
+        check_folding(self.origin, "pe", self.pe, self.elements, "elements")
+        if self.input_dtype.bits > MAX_IN_BITS:
+            raise ModelError(
+                f"{self.origin}: a table's input must have at most {MAX_IN_BITS} bits, not "
+                f"{self.input_dtype.bits}; quantise before this node"
+            )
+
+    @property
+    def shared(self) -> bool:
+        """One table serves every element."""
+        return self.values.shape[0] == 1
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (Stream(self.input_dtype, self.pe, self.elements, self.vectors),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (Stream(self.output_dtype, self.pe, self.elements, self.vectors),)
+
+    def run(self, *values: IntArray) -> tuple[IntArray, ...]:
+        (x,) = values
+        codes = self.input_dtype.encode(x).reshape(x.shape[0], self.vectors, self.elements)
+        rows = 0 if self.shared else np.arange(self.elements)
+        return (self.values[rows, codes].reshape(x.shape[0], -1),)
+
+    def foldings(self) -> Iterator[Folding]:
+        for pe in divisors(self.elements):
+            yield Folding(pe)
+
+    def fold(self, folding: Folding) -> Self:
+        check_folding(self.origin, "simd", folding.simd, 1, "tables have no SIMD")
+        return replace(self, pe=folding.pe)
+
+    @property
+    def folding(self) -> Folding:
+        return Folding(self.pe)
+
+    def actors(self) -> tuple[Actor, ...]:
+        """Every firing reads and writes. Latency: the table's registered read, FIFO write."""
+        always = np.ones(1, np.bool_)
+        return (
+            Actor(
+                name="lookup",
+                at=np.zeros(1, np.int64),
+                cycle=1,
+                repeats=self.outputs[0].beats,
+                latency=2,
+                reads=(pops(Port(Side.INPUT), always),),
+                writes=(Write(Port(Side.OUTPUT), always),),
+            ),
+        )
+
+    def resources(self, family: Family) -> Resources:
+        return cost.lookup(self, family)
+
+    def parameters(self) -> dict[str, int]:
+        return {
+            "Pe": self.pe,
+            "Elements": self.elements,
+            "Shared": int(self.shared),
+            "InBits": self.input_dtype.bits,
+            "OutBits": self.output_dtype.bits,
+            "BlockTable": int(self._style is Style.BLOCK),
+        }
+
+    @property
+    def _style(self) -> Style:
+        depth = (1 if self.shared else self.outputs[0].vector_beats) << self.input_dtype.bits
+        return Style.BLOCK if depth > 1024 else Style.DISTRIBUTED
+
+    def memories(self) -> tuple[Memory, ...]:
+        """Table of lane l (one table for all if shared): word (fold << InBits) + code of x.
+
+        Lanes of the last fold without an element hold code 0.
+        """
+        codes = self.output_dtype.encode(self.values)
+        if self.shared:
+            return (Memory("table000", self.output_dtype.bits, codes.reshape(-1, 1), self._style),)
+        folds = self.outputs[0].vector_beats
+        padded = np.zeros((folds * self.pe, codes.shape[1]), np.int64)
+        padded[: self.elements] = codes
+        by_lane = padded.reshape(folds, self.pe, -1).transpose(1, 0, 2).reshape(self.pe, -1, 1)
+        return tuple(
+            Memory(f"table{lane:03d}", self.output_dtype.bits, words, self._style)
+            for lane, words in enumerate(by_lane)
+        )
+
+    @classmethod
+    def examples(cls) -> tuple[Unit, ...]:
+        rng = np.random.default_rng(11)
+        return (
+            Lookup(rng.integers(0, 8, (1, 256)), unsigned(8), unsigned(3), 12),
+            Lookup(rng.integers(-8, 8, (6, 32)), signed(5), signed(4), 6, vectors=2),
+            Lookup(rng.choice([-1, 1], (5, 16)), unsigned(4), DType(Kind.BIPOLAR, 1), 5),
+        )

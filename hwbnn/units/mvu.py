@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mvu: PE x SIMD matrix-vector product with a fused staircase or a raw accumulator."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Self
+
+import numpy as np
+
+from hwbnn.errors import ConfigError
+from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, unsigned
+from hwbnn.ir.ops import count_to_value
+from hwbnn.ir.stream import Stream
+from hwbnn.ir.unit import (
+    Actor,
+    Family,
+    Folding,
+    Memory,
+    Port,
+    Read,
+    Resources,
+    Side,
+    Style,
+    Unit,
+    Write,
+)
+from hwbnn.units import cost, search
+from hwbnn.units.folds import check_folding, divisors
+
+
+class Mode(Enum):
+    """How a synapse multiplies; the value is parameter `Mode` of hwbnn_mvu."""
+
+    XNOR = 0  # 1-bit weight, 1-bit input: popcount of XNOR
+    ADD = 1  # 1-bit weight, n-bit input: add or subtract
+    MULTIPLY = 2  # m-bit weight, n-bit (or bipolar) input
+
+
+@dataclass(frozen=True, eq=False)
+class Mvu(Unit):
+    """y[o] = sum over i of weights[o, i] * x[i], then count of thresholds reached (if any).
+
+    weights: int64 (outputs, inputs). thresholds: int64 (outputs, steps), non-decreasing rows, on
+    the sum; None gives the sum itself. base: value of count 0 (ignored for BIPOLAR output).
+    stages: pipeline registers inside the adder tree.
+    """
+
+    weights: IntArray
+    weight_dtype: DType
+    input_dtype: DType
+    output_dtype: DType
+    thresholds: IntArray | None = None
+    base: int = 0
+    vectors: int = 1
+    pe: int = 1
+    simd: int = 1
+    stages: int = 0
+    weight_style: Style = Style.AUTO
+
+    module = "hwbnn_mvu"
+
+    def __post_init__(self) -> None:
+        check_folding(self.origin, "pe", self.pe, self.neurons, "outputs")
+        check_folding(self.origin, "simd", self.simd, self.synapses, "inputs")
+        if self.stages < 0:
+            raise ConfigError(f"{self.origin}: stages must be at least 0, not {self.stages}")
+
+    # ---- shape -------------------------------------------------------------------------------
+
+    @property
+    def neurons(self) -> int:
+        """Outputs."""
+        return int(self.weights.shape[0])
+
+    @property
+    def synapses(self) -> int:
+        """Inputs of an output."""
+        return int(self.weights.shape[1])
+
+    @property
+    def neuron_folds(self) -> int:
+        """Output beats a vector."""
+        return -(-self.neurons // self.pe)
+
+    @property
+    def synapse_folds(self) -> int:
+        """Input beats a vector."""
+        return -(-self.synapses // self.simd)
+
+    @property
+    def mode(self) -> Mode:
+        """How a synapse multiplies."""
+        if self.weight_dtype.kind is not Kind.BIPOLAR:
+            return Mode.MULTIPLY
+        if self.input_dtype.kind is Kind.BIPOLAR:
+            return Mode.XNOR
+        # {0,1} inputs: popcount(xnor) = sum + (negative weights of the row), so thresholds shift
+        if self.input_dtype.bits == 1 and self.thresholds is not None:
+            return Mode.XNOR
+        return Mode.ADD
+
+    @property
+    def accumulator(self) -> DType:
+        """What the hardware adds up in: the popcount (XNOR), or the signed sum."""
+        if self.mode is Mode.XNOR:
+            return smallest(0, self.synapses)
+        low, high = sum_range(self.weights, self.input_dtype)
+        return smallest(min(low, -1), high)
+
+    # ---- streams and meaning -----------------------------------------------------------------
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (Stream(self.input_dtype, self.simd, self.synapses, self.vectors),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (Stream(self.output_dtype, self.pe, self.neurons, self.vectors),)
+
+    def run(self, *values: IntArray) -> tuple[IntArray, ...]:
+        (x,) = values
+        frames = x.shape[0]
+        sums = x.reshape(frames, self.vectors, self.synapses) @ self.weights.T
+        if self.thresholds is not None:
+            count = (sums[..., None] >= self.thresholds).sum(axis=-1)
+            sums = count_to_value(count, base=self.base, dtype=self.output_dtype)
+        return (sums.reshape(frames, -1),)
+
+    # ---- folding -----------------------------------------------------------------------------
+
+    def foldings(self) -> Iterator[Folding]:
+        pairs = [(p, s) for p in divisors(self.neurons) for s in divisors(self.synapses)]
+        for pe, simd in sorted(pairs, key=lambda pair: (pair[0] * pair[1], pair[0])):
+            yield Folding(pe, simd)
+
+    def fold(self, folding: Folding) -> Self:
+        return replace(self, pe=folding.pe, simd=folding.simd)
+
+    @property
+    def folding(self) -> Folding:
+        return Folding(self.pe, self.simd)
+
+    # ---- timing ------------------------------------------------------------------------------
+
+    def actors(self) -> tuple[Actor, ...]:
+        """Firing (nf, sf) reads in neuron fold 0 (later folds replay), writes at the last sf."""
+        folds, neurons = self.synapse_folds, self.neuron_folds
+        read_at = np.arange(folds)
+        write_at = np.arange(1, neurons + 1) * folds - 1
+        at = np.union1d(read_at, write_at)
+        reads = at < folds
+        return (
+            Actor(
+                name="mvu",
+                at=at,
+                cycle=folds * neurons,
+                repeats=self.vectors,
+                latency=self.latency,
+                reads=(Read(Port(Side.INPUT), np.where(reads, 0, -1), reads.astype(np.int64)),),
+                writes=(Write(Port(Side.OUTPUT), at % folds == folds - 1),),
+            ),
+        )
+
+    @property
+    def latency(self) -> int:
+        """Operand register, tree, accumulator, search; and the FIFO's own write."""
+        return 1 + 1 + self.stages + 1 + self._search_latency
+
+    @property
+    def _search_latency(self) -> int:
+        return 0 if self.thresholds is None else search.latency(self._search_tables())
+
+    # ---- cost --------------------------------------------------------------------------------
+
+    def resources(self, family: Family) -> Resources:
+        return cost.mvu(self, family)
+
+    # ---- parameters and memories -------------------------------------------------------------
+
+    def parameters(self) -> dict[str, int]:
+        tables = self._search_tables() if self.thresholds is not None else ()
+        return {
+            "Mode": self.mode.value,
+            "Pe": self.pe,
+            "Simd": self.simd,
+            "NeuronFolds": self.neuron_folds,
+            "SynapseFolds": self.synapse_folds,
+            "Neurons": self.neurons,
+            "Synapses": self.synapses,
+            "InBits": self.input_dtype.bits,
+            "InKind": list(Kind).index(self.input_dtype.kind),
+            "WeightBits": self.weight_dtype.bits,
+            "AccBits": self.accumulator.bits,
+            "OutBits": self.output_dtype.bits,
+            "CountBits": len(tables),
+            "ThresholdBits": tables[0].lane_bits if tables else 1,
+            "SearchCycles": search.cycles_per_step(tables) if tables else 1,
+            "Base": 0 if self.output_dtype.kind is Kind.BIPOLAR else self.base,
+            "Stages": self.stages,
+            "BlockWeights": int(self._weights().style is Style.BLOCK),
+        }
+
+    def memories(self) -> tuple[Memory, ...]:
+        tables = self._search_tables() if self.thresholds is not None else ()
+        return (self._weights(), *tables)
+
+    def _weights(self) -> Memory:
+        """Word nf * SF + sf, lane pe * SIMD + simd: weights[nf * PE + pe, sf * SIMD + simd].
+
+        Lanes that hold no weight: code 1 for XNOR (a padded input is code 0, so XNOR gives 0),
+        0 otherwise (a padded input is 0).
+        """
+        fill = 1 if self.mode is Mode.XNOR else 0
+        rows, columns = self.neuron_folds * self.pe, self.synapse_folds * self.simd
+        codes = np.full((rows, columns), fill, np.int64)
+        codes[: self.neurons, : self.synapses] = self.weight_dtype.encode(self.weights)
+        words = codes.reshape(self.neuron_folds, self.pe, self.synapse_folds, self.simd)
+        words = words.transpose(0, 2, 1, 3).reshape(-1, self.pe * self.simd)
+        style = self.weight_style
+        if style is Style.AUTO:
+            style = Style.BLOCK if cost.prefers_block(words.shape) else Style.DISTRIBUTED
+        return Memory("weights", self.weight_dtype.bits, words, style)
+
+    def _search_tables(self) -> tuple[Memory, ...]:
+        assert self.thresholds is not None
+        low, high = sum_range(self.weights, self.input_dtype)
+        thresholds, low = self.thresholds, min(low, -1)  # the sum is signed
+        if self.mode is Mode.XNOR:
+            if self.input_dtype.kind is Kind.BIPOLAR:
+                thresholds = -((-(thresholds + self.synapses)) // 2)
+            else:
+                thresholds = thresholds + (self.weights < 0).sum(axis=1, keepdims=True)
+            low, high = 0, self.synapses
+        return search.tables(thresholds, low=low, high=high, lanes=self.pe)
+
+    # ---- example -----------------------------------------------------------------------------
+
+    @classmethod
+    def examples(cls) -> tuple[Unit, ...]:
+        return _examples()
+
+
+def sum_range(weights: IntArray, input_dtype: DType) -> tuple[int, int]:
+    """Return the exact least and greatest sum over all rows and inputs, 0 included."""
+    ends = weights * input_dtype.min, weights * input_dtype.max
+    low = np.minimum(*ends).sum(axis=1).min()
+    high = np.maximum(*ends).sum(axis=1).max()
+    return min(int(low), 0), max(int(high), 0)
+
+
+def _example(
+    weight: DType,
+    data: DType,
+    out: DType | None,
+    *,
+    steps: int = 1,
+    neurons: int = 6,
+    synapses: int = 12,
+    vectors: int = 1,
+) -> Mvu:
+    rng = np.random.default_rng([weight.bits, data.bits, steps, synapses])
+    weights = weight.decode(rng.integers(0, 1 << weight.bits, (neurons, synapses)))
+    low, high = sum_range(weights, data)
+    if out is None:
+        return Mvu(weights, weight, data, smallest(min(low, -1), high), vectors=vectors)
+    spread = max(2, (high - low) // 4)
+    thresholds = np.sort(rng.integers(-spread, spread, (neurons, steps)), axis=1)
+    thresholds[0], thresholds[1] = low, high + 1  # always and never reached
+    return Mvu(weights, weight, data, out, thresholds, base=out.min, vectors=vectors)
+
+
+def _examples() -> tuple[Unit, ...]:
+    bit, u1, u2, i3, u8 = BIPOLAR, unsigned(1), unsigned(2), signed(3), unsigned(8)
+    return (
+        _example(bit, bit, bit),
+        _example(bit, bit, None, vectors=2),
+        _example(bit, u1, u2, steps=3),
+        _example(bit, u1, None),
+        _example(bit, u8, u8, steps=255, neurons=3, synapses=4),
+        _example(bit, i3, i3, steps=5),
+        _example(i3, bit, bit),
+        _example(i3, u2, None, synapses=9),
+        _example(signed(4), signed(4), signed(2), steps=2, neurons=5, synapses=7, vectors=3),
+    )

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The binary search that counts thresholds, one bit of the count a step: tables and latency.
+
+Step s (most significant bit first) compares x with one threshold per lane: with the s bits found
+so far as `prefix`, bit s is x >= T[(prefix << (b - s)) + (1 << (b - 1 - s)) - 1], b = bits of the
+count. Table s holds that threshold at word (fold << s) + prefix. The hardware is hwbnn_search.
+"""
+
+import numpy as np
+
+from hwbnn.ir.dtype import IntArray, smallest
+from hwbnn.ir.unit import Memory, Style
+
+BLOCK_BITS = 1 << 14  # a table above this goes to block RAM, which costs a second cycle a step
+
+
+def tables(thresholds: IntArray, *, low: int, high: int, lanes: int) -> tuple[Memory, ...]:
+    """Return one table a step for thresholds (channels, steps) on an x of [low, high].
+
+    Channels are dealt to `lanes` lanes; lanes of the last fold without a channel, and steps up
+    to the next power of two, hold high + 1, which is never reached.
+    """
+    channels, steps = thresholds.shape
+    bits = steps.bit_length()
+    folds = -(-channels // lanes)
+    padded = np.full((folds * lanes, (1 << bits) - 1), high + 1, np.int64)
+    padded[:channels, :steps] = np.clip(thresholds, low, high + 1)
+    dtype = smallest(low, high + 1)
+    result = []
+    for step in range(bits):
+        index = (np.arange(1 << step) << (bits - step)) + (1 << (bits - 1 - step)) - 1
+        words = padded[:, index].reshape(folds, lanes, 1 << step).transpose(0, 2, 1)
+        codes = dtype.encode(words.reshape(-1, lanes))
+        style = Style.BLOCK if codes.size * dtype.bits > BLOCK_BITS else Style.DISTRIBUTED
+        result.append(Memory(f"thresholds{step:03d}", dtype.bits, codes, style))
+    return tuple(result)
+
+
+def cycles_per_step(steps: tuple[Memory, ...]) -> int:
+    """Cycles of a search step: 2 where any table is block RAM (registered read), else 1."""
+    return 2 if any(table.style is Style.BLOCK for table in steps) else 1
+
+
+def latency(steps: tuple[Memory, ...]) -> int:
+    """Registers from x to count."""
+    return len(steps) * cycles_per_step(steps)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thresholds: a staircase that stands alone (input quantizer, or after a join)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, unsigned
+from hwbnn.ir.ops import count_to_value
+from hwbnn.ir.stream import Stream
+from hwbnn.ir.unit import (
+    Actor,
+    Family,
+    Folding,
+    Memory,
+    Port,
+    Resources,
+    Side,
+    Style,
+    Unit,
+    Write,
+    pops,
+)
+from hwbnn.units import cost, search
+from hwbnn.units.folds import check_folding, divisors
+
+
+@dataclass(frozen=True, eq=False)
+class Thresholds(Unit):
+    """Count of thresholds reached, per channel, with a direction per channel.
+
+    thresholds: int64 (elements or 1, steps), non-decreasing rows; one row serves all elements.
+    descending: bool (elements or 1): count those not reached. base: value of count 0.
+    """
+
+    thresholds: IntArray
+    descending: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    input_dtype: DType
+    output_dtype: DType
+    elements: int
+    base: int = 0
+    vectors: int = 1
+    pe: int = 1
+
+    module = "hwbnn_thresholds"
+
+    def __post_init__(self) -> None:
+        check_folding(self.origin, "pe", self.pe, self.elements, "elements")
+
+    @property
+    def shared(self) -> bool:
+        """One row of thresholds serves every element."""
+        return self.thresholds.shape[0] == 1
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (Stream(self.input_dtype, self.pe, self.elements, self.vectors),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (Stream(self.output_dtype, self.pe, self.elements, self.vectors),)
+
+    def run(self, *values: IntArray) -> tuple[IntArray, ...]:
+        (x,) = values
+        vectors = x.reshape(x.shape[0], self.vectors, self.elements)
+        count = (vectors[..., None] >= self.thresholds).sum(axis=-1)
+        count = np.where(self.descending, self.thresholds.shape[1] - count, count)
+        result = count_to_value(count, base=self.base, dtype=self.output_dtype)
+        return (result.reshape(x.shape[0], -1),)
+
+    def foldings(self) -> Iterator[Folding]:
+        for pe in divisors(self.elements):
+            yield Folding(pe)
+
+    def fold(self, folding: Folding) -> Self:
+        check_folding(self.origin, "simd", folding.simd, 1, "thresholds have no SIMD")
+        return replace(self, pe=folding.pe)
+
+    @property
+    def folding(self) -> Folding:
+        return Folding(self.pe)
+
+    def actors(self) -> tuple[Actor, ...]:
+        """Every firing reads and writes. Latency: operand register, search, FIFO write."""
+        always = np.ones(1, np.bool_)
+        return (
+            Actor(
+                name="thresholds",
+                at=np.zeros(1, np.int64),
+                cycle=1,
+                repeats=self.outputs[0].beats,
+                latency=2 + search.latency(self._tables()),
+                reads=(pops(Port(Side.INPUT), always),),
+                writes=(Write(Port(Side.OUTPUT), always),),
+            ),
+        )
+
+    def resources(self, family: Family) -> Resources:
+        return cost.thresholds(self, family)
+
+    def parameters(self) -> dict[str, int]:
+        tables = self._tables()
+        return {
+            "Pe": self.pe,
+            "Elements": self.elements,
+            "Shared": int(self.shared),
+            "InBits": self.input_dtype.bits,
+            "InKind": list(Kind).index(self.input_dtype.kind),
+            "OutBits": self.output_dtype.bits,
+            "CountBits": len(tables),
+            "ThresholdBits": tables[0].lane_bits,
+            "SearchCycles": search.cycles_per_step(tables),
+            "Base": 0 if self.output_dtype.kind is Kind.BIPOLAR else self.base,
+        }
+
+    def memories(self) -> tuple[Memory, ...]:
+        """Tables of the search on x ^ descending (signed, so ~x = -x - 1), and the directions.
+
+        x < T is ~x >= -T, and counts of ~x over the reversed, negated row count those not reached.
+        If shared, every table has one lane, used by all lanes.
+        """
+        lanes = 1 if self.shared else self.pe
+        folds = -(-self.descending.shape[0] // lanes)
+        flags = np.zeros((folds * lanes, 1), np.int64)
+        flags[: self.descending.shape[0], 0] = self.descending
+        directions = Memory("descending", 1, flags.reshape(folds, lanes), Style.DISTRIBUTED)
+        return (*self._tables(), directions)
+
+    def _tables(self) -> tuple[Memory, ...]:
+        rows = np.where(self.descending[:, None], -self.thresholds[:, ::-1], self.thresholds)
+        low, high = self.input_dtype.min, self.input_dtype.max
+        low, high = min(low, ~high), max(high, ~low)
+        return search.tables(rows, low=low, high=high, lanes=1 if self.shared else self.pe)
+
+    @classmethod
+    def examples(cls) -> tuple[Unit, ...]:
+        rng = np.random.default_rng(7)
+        one = Thresholds(np.array([[128]]), np.array([False]), unsigned(8), BIPOLAR, 12)
+        rows = np.sort(rng.integers(-9, 10, (6, 3)), axis=1)
+        rows[0], rows[1] = -16, 16  # always and never reached
+        mixed = np.arange(6) % 2 == 1
+        return (
+            one,
+            Thresholds(rows, mixed, signed(5), signed(3), 6, base=-2, vectors=2),
+            Thresholds(np.arange(1, 256)[None], np.array([True]), unsigned(8), unsigned(8), 4),
+        )
