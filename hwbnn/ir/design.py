@@ -7,7 +7,7 @@ from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import OutputValues
 from hwbnn.ir.stream import Stream
-from hwbnn.ir.unit import Unit
+from hwbnn.ir.unit import Family, Resources, Unit
 from hwbnn.ir.fifo import Fifo
 
 
@@ -97,6 +97,12 @@ class Design:
             ):
                 values[edge.name] = value
         return values[self.output.name]
+
+    def resources(self, family: Family) -> Resources:
+        """Modelled cost: all units and FIFOs."""
+        units = [instance.unit.resources(family) for instance in self.instances]
+        fifos = [edge.fifo.resources(family) for edge in self.edges]
+        return sum([*units, *fifos], Resources())
 
     @property
     def bound(self) -> int:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Graph: the network in integers, as imported and checked against the model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -55,8 +55,9 @@ class Graph:
 
     input_shape: the model's own input shape without the batch. output: the value the hardware
     gives. output_values: how the model's float output follows from it (None: it is the integer).
-    host: operators that the host runs on the pixels before they are sent (packed input mode);
-    empty when pixels are sent as they are.
+    host: operators that the host runs on the pixels before they are sent (packed input mode): an
+    Input of pixels and what follows, the last with the name of this graph's own Input. Empty when
+    pixels are sent as they are.
     """
 
     name: str
@@ -86,3 +87,15 @@ class Graph:
     def readers(self, name: str) -> tuple[Op, ...]:
         """Operators that read a value."""
         return tuple(op for op in self.ops if not isinstance(op, Input) and op.source == name)
+
+    @property
+    def on_pixels(self) -> "Graph":
+        """This graph with the host's part in front: pixels in."""
+        return replace(self, ops=self.host + self.ops[1:], host=()) if self.host else self
+
+    @property
+    def host_part(self) -> "Graph | None":
+        """The host's part alone: pixels in, what is sent out. None if pixels are sent."""
+        if not self.host:
+            return None
+        return replace(self, ops=self.host, host=(), output=self.input.name, output_values=None)

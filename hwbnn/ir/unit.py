@@ -134,6 +134,15 @@ class Resources:
             self.dsp + other.dsp,
         )
 
+    def within(self, limit: "Resources") -> bool:
+        """Every figure is at most the limit's."""
+        return (
+            self.lut <= limit.lut
+            and self.ff <= limit.ff
+            and self.bram <= limit.bram
+            and self.dsp <= limit.dsp
+        )
+
 
 @dataclass(frozen=True)
 class Folding:

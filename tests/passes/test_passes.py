@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The passes keep the meaning of the graph, and refuse what cannot be."""
+
+import numpy as np
+import pytest
+
+from hwbnn.errors import ConfigError
+from hwbnn.ir.dtype import BIPOLAR, DType, signed, unsigned
+from hwbnn.ir.fifo import Storage
+from hwbnn.ir.text import design_text, graph_text
+from hwbnn.ir.unit import Family, Resources, Style
+from hwbnn.passes import LayerFolding, adapt, fold, fold_to, fold_to_fit, lower
+from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
+from hwbnn.units.lookup import Lookup
+from hwbnn.units.mvu import Mode, Mvu
+from hwbnn.units.thresholds import Thresholds
+from tests.graphs import (
+    TFC_64_CYCLES,
+    TFC_UNROLLED,
+    binary_mlp,
+    evaluate,
+    finished,
+    integer_mlp,
+    pixels,
+)
+
+TYPES = [BIPOLAR, unsigned(1), unsigned(2), unsigned(8), signed(3), signed(4)]
+
+
+@pytest.mark.parametrize("foldings", [{}, TFC_64_CYCLES, TFC_UNROLLED, {"fc0": LayerFolding(9, 50)}])
+def test_design_means_what_the_graph_means(foldings: dict[str, LayerFolding]) -> None:
+    graph = binary_mlp(argmax=True)
+    frames = pixels(graph, 20)
+    np.testing.assert_array_equal(finished(graph, foldings).run(frames), evaluate(graph, frames))
+
+
+@pytest.mark.parametrize("data", TYPES, ids=str)
+@pytest.mark.parametrize("weight", [BIPOLAR, signed(2), signed(4)], ids=str)
+@pytest.mark.parametrize("out", [BIPOLAR, unsigned(1), unsigned(2), signed(3), unsigned(8)], ids=str)
+def test_every_arithmetic_means_the_same(data: DType, weight: DType, out: DType) -> None:
+    graph = integer_mlp(data, weight, out)
+    frames = pixels(graph, 30)
+    design = finished(graph, {"fc0": LayerFolding(5, 3), "fc1": LayerFolding(2, 4)})
+    np.testing.assert_array_equal(design.run(frames), evaluate(graph, frames))
+
+
+def test_one_bit_inputs_use_the_popcount() -> None:
+    modes = {
+        str(data): {name: unit.mode for name, unit in _mvus(integer_mlp(data, BIPOLAR, BIPOLAR))}
+        for data in (BIPOLAR, unsigned(1), unsigned(2))
+    }
+    assert modes["BIPOLAR"]["fc0"] is Mode.XNOR
+    assert modes["UINT1"]["fc0"] is Mode.XNOR
+    assert modes["UINT2"]["fc0"] is Mode.ADD
+
+
+def _mvus(graph: object) -> list[tuple[str, Mvu]]:
+    design = lower(graph)  # type: ignore[arg-type]
+    return [(i.name, i.unit) for i in design.instances if isinstance(i.unit, Mvu)]
+
+
+def test_shared_staircase_becomes_a_table_when_it_has_many_steps() -> None:
+    assert isinstance(lower(binary_mlp())["q"], Thresholds)
+    assert isinstance(lower(integer_mlp(unsigned(8), BIPOLAR, BIPOLAR))["q"], Lookup)
+
+
+def test_printed_graph_and_design() -> None:
+    graph = binary_mlp((8, 4, 2))
+    assert graph_text(graph) == (
+        "graph mlp: pixels 8, x = p / 255\n"
+        "  x: UINT8[8] = input\n"
+        "  q: BIPOLAR[8] = staircase(x) 1 steps x 1 channels\n"
+        "  fc0: INT5[4] = dense(q) weights BIPOLAR 4 x 8\n"
+        "  a0: BIPOLAR[4] = staircase(fc0) 1 steps x 4 channels, 3 descending\n"
+        "  fc1: INT4[2] = dense(a0) weights BIPOLAR 2 x 4\n"
+        "  output fc1\n"
+    )
+    text = design_text(finished(graph, {"fc0": LayerFolding(2, 4), "q": LayerFolding(8)}))
+    assert "fc0_width: WidthConverter(pe 4, simd 8), 2 cycles" in text
+    assert "q_out: q -> fc0_width: BIPOLAR x8, 1 beats" in text
+
+
+def test_impossible_foldings_are_all_named() -> None:
+    foldings = {"fc0": LayerFolding(0, 8), "fc1": LayerFolding(1, 65), "conv": LayerFolding(1)}
+    with pytest.raises(ConfigError) as error:
+        fold(lower(binary_mlp()), foldings=foldings)
+    assert error.value.problems[0].startswith("folding: layer must be one of q, fc0, fc1")
+    assert "fc0: pe must be 1 to 64 (outputs), not 0; choose 1, 2, 4, 8" in error.value.problems[1]
+    assert "fc1: simd must be 1 to 64 (inputs), not 65" in error.value.problems[2]
+
+
+@pytest.mark.parametrize("target", [1, 64, 784, 1000, 10**6])
+def test_fold_to_meets_its_target(target: int) -> None:
+    design = fold_to(lower(binary_mlp()), target_cycles=target)
+    assert design.bound <= target
+    assert adapt(design).instances
+
+
+def test_fold_to_needs_a_positive_target() -> None:
+    with pytest.raises(ConfigError, match="target cycles must be at least 1, not 0"):
+        fold_to(lower(binary_mlp()), target_cycles=0)
+
+
+def test_fold_to_fit_follows_the_port_and_the_limit() -> None:
+    design = lower(binary_mlp())
+    roomy, tight = Resources(53200, 106400, 140, 220), Resources(4000, 106400, 140, 220)
+    fast = fold_to_fit(design, port_bits=64, limit=roomy, family=Family.XC7)
+    slow = fold_to_fit(design, port_bits=64, limit=tight, family=Family.XC7)
+    assert fast.bound <= 98 < slow.bound
+    with pytest.raises(ConfigError, match="must fit 10 LUTs .* choose a larger board"):
+        fold_to_fit(design, port_bits=64, limit=Resources(10), family=Family.XC7)
+
+
+def test_folding_file_round_trip() -> None:
+    design = fold(lower(binary_mlp(argmax=True)), foldings=TFC_64_CYCLES)
+    again = fold(lower(binary_mlp(argmax=True)), foldings=parse_toml(to_toml(design), where="f"))
+    assert design_text(again) == design_text(design)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[layers.fc0]\npee = 2", "f.toml: key must be one of pe, simd, stages, weights, not"),
+        ("[layer.fc0]\npe = 2", "f.toml: key must be one of layers, not layer"),
+        ("[layers.fc0]\npe = 'x'", "f.toml: layers.fc0.pe: input should be a valid integer"),
+        ("[layers.fc0]\nweights = 'uram'", "must be one of auto, distributed, block, not uram"),
+        ("[layers", "f.toml: folding file must be TOML"),
+    ],
+)
+def test_bad_folding_files(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
+        parse_toml(text, where="f.toml")
+
+
+def test_finn_folding_configuration() -> None:
+    text = """{"Defaults": {}, "Thresholding_rtl_0": {"PE": 49, "ram_style": "distributed"},
+      "MVAU_hls_0": {"PE": 16, "SIMD": 49, "ram_style": "block", "mem_mode": "internal_decoupled"},
+      "MatrixVectorActivation_1": {"PE": 8, "SIMD": 8}, "StreamingFIFO_rtl_0": {"depth": 32},
+      "LabelSelect_hls_0": {"PE": 1}}"""
+    graph = binary_mlp(argmax=True)
+    foldings = parse_finn_json(text, where="f.json", design=lower(graph))
+    assert foldings["fc0"] == LayerFolding(16, 49, None, Style.BLOCK)
+    assert foldings["fc1"] == LayerFolding(8, 8)
+    assert foldings["q"].pe == 49
+    assert finished(graph, foldings)["label"].folding.pe == 1
+    with pytest.raises(ConfigError, match="MVAU_hls_9 must name one of 4 layers of its kind"):
+        parse_finn_json('{"MVAU_hls_9": {"PE": 1}}', where="f.json", design=lower(graph))
+    with pytest.raises(ConfigError, match="f.json: folding file must be JSON"):
+        parse_finn_json("{", where="f.json", design=lower(graph))
+
+
+def test_fifos_are_as_deep_as_the_rule_says() -> None:
+    design = finished(binary_mlp(), TFC_64_CYCLES)
+    edges = {edge.name: edge.fifo for edge in design.edges}
+    assert edges["in"].depth == 2  # neither end pauses: L + X + 1
+    assert edges["fc1_out"].depth == 8 + design["fc1"].actors()[0].latency + 1
+    assert all(fifo.storage is not Storage.BLOCK for fifo in edges.values())
