@@ -105,4 +105,4 @@ def smallest(low: int, high: int) -> DType:
     """Return the narrowest integer type (never BIPOLAR) that holds [low, high]."""
     if low >= 0:
         return unsigned(max(1, int(high).bit_length()))
-    return signed(max(int(high).bit_length(), (-int(low) - 1).bit_length()) + 1)
+    return signed(max(max(int(high), 0).bit_length(), (-int(low) - 1).bit_length()) + 1)
