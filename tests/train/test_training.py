@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training is deterministic, and both exports are the network that torch runs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch (extra train) is not installed")
+pytest.importorskip("brevitas", reason="brevitas (extra train) is not installed")
+
+from hwbnn.errors import ConfigError, MismatchError, OutputError  # noqa: E402
+from hwbnn.train import data, export, ship  # noqa: E402
+from hwbnn.train.__main__ import _command, main  # noqa: E402
+from hwbnn.train.export import Style  # noqa: E402
+from hwbnn.train.loop import Epoch, Recipe, accuracy, as_input, train  # noqa: E402
+from hwbnn.train.networks import DenseNetwork, network  # noqa: E402
+
+TINY = data.load("tiny")
+RECIPE = Recipe(epochs=2, batch=32, seed=3, shift=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def trained() -> DenseNetwork:
+    return train("tfc-w1a1", TINY, RECIPE)
+
+
+def test_learns(trained: DenseNetwork) -> None:
+    labels = torch.from_numpy(TINY.test_labels.astype(int))
+    assert accuracy(trained, as_input(TINY.test_images), labels) > 0.95
+
+
+def test_same_seed_same_network(trained: DenseNetwork) -> None:
+    epochs: list[Epoch] = []
+    again = train("tfc-w1a1", TINY, RECIPE, report=epochs.append)
+    assert [epoch.number for epoch in epochs] == [1, 2]
+    for name, value in trained.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_another_seed_another_network(trained: DenseNetwork) -> None:
+    other = train("tfc-w1a1", TINY, Recipe(epochs=2, batch=32, seed=4, shift=1))
+    x = as_input(TINY.test_images)
+    assert not torch.equal(trained(x), other(x))
+
+
+def test_latent_weights_are_clipped(trained: DenseNetwork) -> None:
+    for layer in trained.dense_layers():
+        assert float(layer.weight.detach().abs().max()) <= 1.0
+
+
+@pytest.mark.parametrize("style", list(Style))
+@pytest.mark.parametrize("name", ["tfc-w1a1", "tfc-w1a2"])
+def test_export_is_the_network(tmp_path: Path, name: str, style: Style) -> None:
+    model = train(name, TINY, Recipe(epochs=1, batch=32))
+    file = tmp_path / "model.onnx"
+    samples = TINY.test_images[:8]
+    export.export(
+        model, file, samples=samples, classes=TINY.classes, recipe="a recipe", style=style
+    )
+    written = onnx.load(str(file))
+    with torch.no_grad():
+        expected = model(as_input(samples)).numpy()
+    assert np.array_equal(export.execute(written, samples), expected)
+    assert np.array_equal(np.rint(expected), expected)
+    kinds = {node.op_type for node in written.graph.node}
+    assert ("Gemm" in kinds) == (style is Style.DYNAMO)
+    assert ("MatMul" in kinds) == (style is Style.TORCHSCRIPT)
+    weights = [n for n in written.graph.node if n.op_type == "BipolarQuant"]
+    assert len(weights) >= 4
+    assert {p.key: p.value for p in written.metadata_props} == {
+        "hwbnn.input": json.dumps({"divisor": 255.0}),
+        "hwbnn.classes": json.dumps(TINY.classes),
+        "hwbnn.recipe": "a recipe",
+    }
+    assert str(Path(__file__).parents[2]).encode() not in file.read_bytes()
+    assert b"site-packages" not in file.read_bytes()
+
+
+def test_a_wrong_export_is_not_written(
+    tmp_path: Path, trained: DenseNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = network("tfc-w1a1").eval()
+    wrong = export._to_onnx(other, Style.TORCHSCRIPT)
+    monkeypatch.setattr(export, "_to_onnx", lambda model, style: wrong)
+    file = tmp_path / "model.onnx"
+    with pytest.raises(MismatchError, match="qonnx must give torch's logits, not others on 4 of 4"):
+        export.export(trained, file, samples=TINY.test_images[:4], classes=(), recipe="")
+    assert not file.exists()
+
+
+def test_many_images_at_once(trained: DenseNetwork) -> None:
+    for style in Style:
+        model = export._to_onnx(export._hardened(trained), style)
+        single = export.execute(model, TINY.test_images[:6])
+        batched = export.execute(ship.with_batch(model, 3), TINY.test_images[:6], batch=3)
+        assert np.array_equal(single, batched)
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "small.onnx"
+    main(["tfc-w1a1", "--data", "tiny", "--epochs", "2", "--batch", "32", "--out", str(out)])
+    assert capsys.readouterr().out.endswith(" of 128 test images\n")
+    entry = json.loads((tmp_path / "manifest.json").read_text())["small"]
+    assert entry["test_accuracy"] > 0.9
+    assert entry["dataset"] == "tiny"
+    assert (tmp_path / entry["golden"]).exists()
+
+
+def test_command_leaves_out_folders() -> None:
+    command = _command(["tfc-w1a1", "--data-dir", "/somewhere", "--seed", "1"])
+    assert command == "python -m hwbnn.train tfc-w1a1 --seed 1"
+    assert _command(["a", "--data-dir=/x"]) == "python -m hwbnn.train a"
+
+
+def test_wrong_choices(tmp_path: Path, trained: DenseNetwork) -> None:
+    with pytest.raises(ConfigError, match=r"^network: must be a known network, not x; choose tfc"):
+        network("x")
+    with pytest.raises(ConfigError, match=r"^epochs: must be 1 or more, not 0"):
+        Recipe(epochs=0)
+    with pytest.raises(ConfigError, match=r"^batch: must be at most the 469 training images"):
+        train("tfc-w1a1", TINY, Recipe(epochs=1, batch=500))
+    with pytest.raises(ConfigError, match=r"^--out: must end in .onnx, not model.pt"):
+        main(["tfc-w1a1", "--out", "model.pt"])
+    with pytest.raises(OutputError, match="its folder must exist"):
+        export.export(trained, tmp_path / "no" / "m.onnx", samples=TINY.test_images[:1],
+                      classes=(), recipe="")  # fmt: skip
