@@ -49,7 +49,7 @@ def export(
     """Write the model, after checking that its oracle gives torch's logits on every sample."""
     check_folder(path)
     hard = _hardened(model)
-    onnx_model = _described(_to_onnx(hard, style), classes, recipe)
+    onnx_model = _described(named(_to_onnx(hard, style)), classes, recipe)
     with torch.no_grad():
         expected = hard(as_input(samples)).numpy()
     actual = execute(onnx_model, samples)
@@ -103,6 +103,28 @@ def _to_onnx(model: DenseNetwork, style: Style) -> onnx.ModelProto:
             exported = export_qonnx(model, args=image, opset_version=13, dynamo=False, **names)
     proto: onnx.ModelProto = getattr(exported, "model_proto", exported)
     return proto
+
+
+def named(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give the nodes that become layers the names a user reads: fc0, norm0, quant0, ...
+
+    quant0 quantizes the input, fc0 and norm0 follow, then quant1; weights have fc0_weight.
+    """
+    weights = {tensor.name for tensor in model.graph.initializer}
+    counts = dict.fromkeys(("fc", "fc_weight", "norm", "quant"), 0)
+    for node in model.graph.node:
+        if node.op_type in ("Gemm", "MatMul"):
+            kind = "fc"
+        elif node.op_type == "BatchNormalization":
+            kind = "norm"
+        elif node.op_type in ("Quant", "BipolarQuant"):
+            kind = "fc_weight" if node.input[0] in weights else "quant"
+        else:
+            continue
+        stem, _, suffix = kind.partition("_")
+        node.name = f"{stem}{counts[kind]}{'_' if suffix else ''}{suffix}"
+        counts[kind] += 1
+    return model
 
 
 def _described(model: onnx.ModelProto, classes: tuple[str, ...], recipe: str) -> onnx.ModelProto:
