@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start an external program, keep its output, and stop its whole process group if need be."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from hwbnn.errors import ToolError
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A program that ended well: what it wrote (both streams), and how long it took."""
+
+    output: str
+    seconds: float
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path,
+    mend: str = "install it, or add its folder to PATH",
+    log: Path | None = None,
+    timeout: float | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Finished:
+    """Run a program without a shell and wait; its output also goes to `log`.
+
+    `mend` says how to get the program; `environment` adds variables to this process's own.
+    A missing program, a status other than 0 and `timeout` (seconds) are ToolErrors.
+    """
+    name = Path(argv[0]).name
+    started = time.monotonic()
+    with _opened(log) as sink:
+        try:
+            process = subprocess.Popen(
+                [str(word) for word in argv],
+                cwd=cwd,
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=os.name == "posix",
+            )
+        except (FileNotFoundError, PermissionError) as error:
+            raise ToolError(
+                f"{name}: must be a program that can run, not {argv[0]}; {mend}"
+            ) from error
+        try:
+            status = process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            raise ToolError(
+                f"{name}: must end within {timeout:g} s, not run on; "
+                "look for a hang, or allow more time"
+            ) from error
+        finally:
+            _stop(process)
+        sink.seek(0)
+        output = sink.read().decode(errors="replace")
+    if status != 0:
+        where = f"; see {log}" if log is not None else ""
+        raise ToolError(
+            f"{name}: must end with status 0, not {status}: {first_error(output)}{where}"
+        )
+    return Finished(output, time.monotonic() - started)
+
+
+def first_error(output: str) -> str:
+    """Return the line of a program's output that best says what went wrong."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line for line in lines if "exiting due to" not in line.lower()] or lines
+    for mark in ("%error", "error:", "error", "fatal", "%warning"):
+        for line in lines:
+            if mark in line.lower():
+                return line
+    return lines[-1] if lines else "it said nothing"
+
+
+def _opened(log: Path | None) -> IO[bytes]:
+    if log is None:
+        return tempfile.TemporaryFile()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log.open("w+b")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
