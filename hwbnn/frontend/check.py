@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check: the graph gives what the oracle gives, on every output of every sample."""
+
+import numpy as np
+
+from hwbnn.errors import MismatchError, ModelError
+from hwbnn.frontend.chain import Chain
+from hwbnn.frontend.literal import evaluate
+from hwbnn.frontend.oracle import Oracle
+from hwbnn.frontend.translation import Label, Translation
+from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.graph import FloatArray, Graph
+from hwbnn.ir.ops import ArgMax, Dense
+
+RANDOM_SAMPLES = 8
+POWERS = (
+    "its scales make the model's own float32 sums inexact; train with power-of-two scales "
+    "(restrict_scaling_type POWER_OF_TWO) or with scale 1 before a batch norm"
+)
+REPORT = "report this with the model"
+
+
+def default_samples(shape: tuple[int, ...]) -> IntArray:
+    """Return a few images: black, white, halves, ramps, stripes, and seeded noise of two kinds."""
+    elements = int(np.prod(shape))
+    place = np.arange(elements)
+    ramp = place * 255 // max(1, elements - 1)
+    rng = np.random.default_rng(20160214)
+    noise = rng.integers(0, 256, (RANDOM_SAMPLES // 2, elements))
+    sparse = rng.integers(0, 256, noise.shape) * (rng.random(noise.shape) < 0.2)
+    made = [0 * place, 0 * place + 255, ramp, ramp[::-1], place % 2 * 255, place // 28 % 2 * 255]
+    return np.concatenate([np.stack(made), noise, sparse]).reshape(-1, *shape)
+
+
+def check_outputs(
+    graph: Graph, made: Translation, tail: Chain, tensor: str, samples: IntArray | None
+) -> None:
+    """Raise MismatchError if an output of the graph differs from the oracle's.
+
+    Where the model's float32 sums are exact its outputs must be equal bit for bit. Where its own
+    scales make them inexact, the graph's integer must be the one whose float is nearest.
+    """
+    pixels = default_samples(graph.input_shape) if samples is None else samples
+    if pixels.size % graph.input.elements or pixels.size == 0:
+        shape = " x ".join(map(str, pixels.shape))
+        raise ModelError(
+            f"{graph.name}: samples must be frames of {graph.input.elements} pixels, not {shape}"
+        )
+    frames = pixels.reshape(-1, graph.input.elements).astype(np.int64)
+    values = evaluate(graph, frames)
+    tensors = Oracle(made.model).tensors(frames, made.preprocess)
+    expected = tensors[tensor].reshape(len(frames), -1).astype(np.float32)
+    integers = values[tail.source] * _sign(graph, made, tail)
+    actual = tail.evaluate(integers)
+    wrong = (actual != expected) & ~_nearest(tail, integers, expected, actual)
+    if wrong.any():
+        image, element = (int(i) for i in np.argwhere(wrong)[0])
+        raise MismatchError(
+            f"{graph.name}: output {element} of image {image} must be the model's "
+            f"{expected[image, element]:.9g}, not {actual[image, element]:.9g}; "
+            + _first_difference(made, values, tensors)
+        )
+    _check_labels(graph, made, values, tensors, expected)
+
+
+def _sign(graph: Graph, made: Translation, tail: Chain) -> int:
+    """-1 where the graph holds negated weights, to choose the least as the greatest."""
+    ours, theirs = graph[tail.source], made.op(tail.source)
+    if isinstance(ours, Dense) and isinstance(theirs, Dense):
+        return 1 if np.array_equal(ours.weights, theirs.weights) else -1
+    return 1
+
+
+def _nearest(
+    tail: Chain, integers: IntArray, expected: FloatArray, actual: FloatArray
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Where inexact sums still say the same integer: no neighbour of it is nearer."""
+    if tail.exact:
+        return np.zeros(actual.shape, np.bool_)
+    assert tail.entry is not None
+    low, high = tail.entry.low, tail.entry.high
+    distance = np.abs(actual.astype(np.float64) - expected)
+    near = np.isfinite(expected)
+    for step in (-1, 1):
+        beside = tail.evaluate(np.clip(integers + step, low, high)).astype(np.float64)
+        near &= (distance <= np.abs(beside - expected)) | (beside == actual)
+    size = np.abs(expected).max()
+    return np.asarray(near & (distance <= 1e-4 * size))
+
+
+def _check_labels(
+    graph: Graph, made: Translation, values: dict[str, IntArray],
+    tensors: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]], expected: FloatArray,
+) -> None:  # fmt: skip
+    last = graph.ops[-1]
+    if not isinstance(last, ArgMax):
+        return
+    labels = values[last.name][:, 0]
+    if isinstance(made.result, Label):
+        name = made.model.graph.output[0].name
+        expected_labels = tensors[name].reshape(len(labels)).astype(np.int64)
+    else:
+        expected_labels = expected.argmax(axis=1)
+    scores = values[last.source]
+    frames = np.arange(len(labels))
+    # Equal integers are a tie of ours, and the model's rounding noise decides for it.
+    tie = scores[frames, labels] == scores[frames, expected_labels]
+    exact = all(entry.exact for entry in made.sums.values())
+    wrong = (labels != expected_labels) & ~(tie & (not exact))
+    if wrong.any():
+        image = int(np.flatnonzero(wrong)[0])
+        raise MismatchError(
+            f"{graph.name}: label of image {image} must be the model's "
+            f"{expected_labels[image]}, not {labels[image]}; {REPORT}"
+        )
+
+
+def _first_difference(
+    made: Translation, values: dict[str, IntArray],
+    tensors: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]],
+) -> str:  # fmt: skip
+    """Say which layer is the first to differ, and what to do."""
+    exact = True
+    for op in made.ops:
+        if isinstance(op, Dense):
+            exact = exact and made.sums[op.name].exact
+        quantizer = made.quantizers.get(op.name)
+        if quantizer is None or op.name not in values or quantizer.tensor not in tensors:
+            continue
+        order = made.orders[op.name]
+        ours = values[op.name][:, order]
+        floats = np.asarray(tensors[quantizer.tensor], np.float32).reshape(ours.shape)
+        theirs = quantizer.integers_in(floats, order)
+        if (ours != theirs).any():
+            image, element = (int(i) for i in np.argwhere(ours != theirs)[0])
+            where = made.titles.get(op.name, op.name)
+            return (
+                f"{where} is the first layer that differs: element {element} of image {image} is "
+                f"{theirs[image, element]} in the model, {ours[image, element]} in integers; "
+                + (REPORT if exact else POWERS)
+            )
+    return f"no layer before it differs; {REPORT if exact else POWERS}"

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Import: a QONNX or FINN-dialect model as a Graph that gives the same outputs, bit for bit."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import onnx
+
+from hwbnn.errors import ConfigError, ModelError
+from hwbnn.frontend.chain import Chain
+from hwbnn.frontend.check import check_outputs
+from hwbnn.frontend.ending import Output, label_ops, output_floats, output_values
+from hwbnn.frontend.facts import classes_of, dialect_problem, preprocess_of
+from hwbnn.frontend.load import model_inputs, verify_model
+from hwbnn.frontend.translate import translate
+from hwbnn.frontend.translation import Label, Translation, materialise
+from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.graph import Graph, Preprocess
+from hwbnn.ir.ops import ArgMax, Input, Op, Staircase, Table
+from hwbnn.ir.verify import verify_graph
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A graph, and what its proof needs: the walk behind it, and the chain at its end."""
+
+    graph: Graph
+    translation: Translation
+    tail: Chain
+    tensor: str  # of the floats at the end of the tail
+
+
+def import_model(
+    model: onnx.ModelProto,
+    *,
+    name: str,
+    preprocess: Preprocess | None = None,
+    samples: IntArray | None = None,
+    output: Output = Output.VALUES,
+    packed_input: bool = False,
+    check: bool = True,
+) -> Graph:
+    """Return the model as integers, after comparing it with the oracle on samples.
+
+    samples: pixels (frames, ...), a few made ones if None. packed_input: the host quantizes the
+    pixels. Raises ModelError with everything that is not supported, MismatchError if an output
+    differs.
+    """
+    made = read(model, name=name, preprocess=preprocess)
+    return build(made, output=output, packed_input=packed_input, samples=samples, check=check)
+
+
+def check(graph: Graph, model: onnx.ModelProto, *, samples: IntArray | None = None) -> None:
+    """Raise MismatchError if a graph gives another output than the model it was imported from."""
+    made = read(model, name=graph.name, preprocess=graph.preprocess)
+    output = Output.LABEL if isinstance(graph[graph.output], ArgMax) else Output.VALUES
+    imported = finish(made, output=output)
+    check_outputs(graph.on_pixels, made, imported.tail, imported.tensor, samples)
+
+
+def read(model: onnx.ModelProto, *, name: str, preprocess: Preprocess | None) -> Translation:
+    """Verify and translate a model; ModelError with all its problems."""
+    verify_model(model)
+    problem = dialect_problem(model, name)
+    if problem is not None:
+        raise ModelError(problem)
+    made = translate(model, name=name, preprocess=preprocess or preprocess_of(model))
+    if made.problems:
+        raise ModelError(dict.fromkeys(made.problems))
+    return made
+
+
+def build(
+    made: Translation,
+    *,
+    output: Output,
+    packed_input: bool,
+    samples: IntArray | None,
+    check: bool,
+) -> Graph:
+    """Return the graph of a translation without problems."""
+    imported = finish(made, output=output)
+    verify_graph(imported.graph)
+    if check:
+        check_outputs(imported.graph, made, imported.tail, imported.tensor, samples)
+    return _packed(imported.graph) if packed_input else imported.graph
+
+
+def finish(made: Translation, *, output: Output) -> Imported:
+    """End a translation with values or with a label."""
+    model, result = made.model, made.result
+    tensor = model.graph.output[0].name
+    label = result.name if isinstance(result, Label) else "label"
+    choose = output is Output.LABEL or isinstance(result, Label)
+    if isinstance(result, Label):
+        tensor, result = result.tensor, result.chain
+    if not isinstance(result, Chain) or result.source in ("", made.ops[0].name):
+        raise ModelError(
+            f"{made.name}: output must be values of a layer or a class index, not {tensor}; "
+            "export the whole network with one output"
+        )
+    if not choose and tensor in made.softmax:
+        raise ModelError(
+            f"{made.softmax[tensor][0]}: output must be the class when the network ends with it, not "
+            "its values; choose the label as output or take it out"
+        )
+    if tensor in made.softmax:
+        tensor = made.softmax[tensor][1]
+    last, tail, _ = materialise(made, result)
+    if (tail.order != np.arange(tail.elements)).any():
+        raise ModelError(
+            f"{made.name}: output must have the order of the last layer's outputs; take out the "
+            "transpose at the end"
+        )
+    floats = output_floats(tail, made.name)
+    ops = _upstream(made, last)
+    values = None if choose else output_values(tail, floats)
+    ops = label_ops(ops, tail, floats, label) if choose else ops
+    source = model_inputs(model.graph)[0]
+    shape = tuple(int(d.dim_value) for d in source.type.tensor_type.shape.dim[1:])
+    graph = Graph(made.name, ops, ops[-1].name, shape, made.preprocess, values, classes_of(model))
+    return Imported(graph, made, tail, tensor)
+
+
+def _upstream(made: Translation, last: str) -> tuple[Op, ...]:
+    """The operators that the last one depends on; nodes without a reader are left out."""
+    ops: list[Op] = [made.op(last)]
+    while not isinstance(ops[0], Input):
+        ops.insert(0, made.op(ops[0].source))
+    return tuple(ops)
+
+
+def _packed(graph: Graph) -> Graph:
+    """Give the first staircase or table to the host, and its result as the input."""
+    first = graph.ops[1]
+    if not isinstance(first, Staircase | Table):
+        raise ConfigError(
+            f"{graph.name}: packed input must be quantized by the model, not raw pixels; "
+            "put a QuantIdentity on the input or send pixels"
+        )
+    sent = Input(first.name, first.elements, first.dtype)
+    return replace(graph, ops=(sent, *graph.ops[2:]), host=(graph.input, first))
