@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Simulators: integers by the interpreter, cycles by the timing engine."""

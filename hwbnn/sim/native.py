@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Machine operations that numba has no function for: pointers, and vectors of 64 lanes.
+
+numba's cache of kernel.py and bitpack.py does not see a change of this file: touch them too.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
+
+LANES = 64  # of a vector operation here; LLVM splits it into what the processor has
+_GROUP = 8  # 64-bit lanes of an AVX-512 register
+_I64, _I32 = ir.IntType(64), ir.IntType(32)
+_VECTOR = ir.VectorType(_I64, _GROUP)
+
+
+def _first_item(typing: Any, array: Any) -> Any:
+    """Return a pointer to an array's first item.
+
+    Indexing a pointer costs one instruction: no reference count, no test for a negative index.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.make_array(signature.args[0])(context, builder, arguments[0]).data
+
+    return types.CPointer(array.dtype)(array), code  # type: ignore[no-untyped-call]
+
+
+def _mismatches(
+    typing: Any, out: Any, x: Any, x_at: Any, weights: Any, weights_at: Any, words: Any
+) -> Any:
+    """Count, in each of 64 lanes, the bits in which x differs from the lane's weights.
+
+    out[lane] = sum over k of popcount(x[x_at + k] ^ weights[weights_at + 64 * k + lane]). The
+    counts stay in registers (VPOPCNTQ where the processor has it).
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        out_at, x_first, x_offset, w_first, w_offset, count = arguments
+        x_first = builder.gep(x_first, [x_offset])
+        w_first = builder.bitcast(builder.gep(w_first, [w_offset]), _VECTOR.as_pointer())
+        before, groups = builder.block, LANES // _GROUP
+        loop, after = (builder.append_basic_block(name) for name in ("words", "counted"))
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        index = builder.phi(_I64)
+        index.add_incoming(_I64(0), before)
+        totals = [builder.phi(_VECTOR) for _ in range(groups)]
+        word = _broadcast(builder, builder.load(builder.gep(x_first, [index])))
+        sums = []
+        for group, total in enumerate(totals):
+            at = builder.add(builder.mul(index, _I64(groups)), _I64(group))
+            weight = builder.load(builder.gep(w_first, [at]), align=8)
+            total.add_incoming(ir.Constant(_VECTOR, [0] * _GROUP), before)
+            sums.append(builder.add(total, _popcount(builder, builder.xor(word, weight))))
+            total.add_incoming(sums[-1], loop)
+        following = builder.add(index, _I64(1))
+        index.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
+        builder.position_at_end(after)
+        target = builder.bitcast(out_at, _VECTOR.as_pointer())
+        for group, total in enumerate(sums):
+            builder.store(total, builder.gep(target, [_I64(group)]), align=8)
+        return context.get_dummy_value()
+
+    return types.void(out, x, types.intp, weights, types.intp, types.intp), code
+
+
+def _at_least(typing: Any, x: Any, x_at: Any, bound: Any, bound_at: Any) -> Any:
+    """Return 64 bits: bit `lane` is x[x_at + lane] >= bound[bound_at + lane].
+
+    The comparison is made in bound's type, which is signed and holds every x.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def load(pointer: Any, offset: Any, dtype: Any) -> Any:
+            vector = ir.VectorType(ir.IntType(dtype.bitwidth), LANES)
+            first = builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
+            return builder.load(first, align=dtype.bitwidth // 8)
+
+        x_type, bound_type = signature.args[0].dtype, signature.args[2].dtype
+        left = load(arguments[0], arguments[1], x_type)
+        if x_type.bitwidth < bound_type.bitwidth:
+            extend = builder.sext if x_type.signed else builder.zext
+            left = extend(left, ir.VectorType(ir.IntType(bound_type.bitwidth), LANES))
+        right = load(arguments[2], arguments[3], bound_type)
+        return builder.bitcast(builder.icmp_signed(">=", left, right), _I64)
+
+    return types.uint64(x, types.intp, bound, types.intp), code
+
+
+first_item: Callable[..., Any] = intrinsic(_first_item)
+mismatches: Callable[..., Any] = intrinsic(_mismatches)
+at_least: Callable[..., Any] = intrinsic(_at_least)
+
+
+def _broadcast(builder: Any, word: Any) -> Any:
+    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    single = builder.insert_element(undefined, word, _I32(0))
+    zeros = ir.Constant(ir.VectorType(_I32, _GROUP), [0] * _GROUP)
+    return builder.shuffle_vector(single, undefined, zeros)
+
+
+def _popcount(builder: Any, vector: Any) -> Any:
+    name = f"llvm.ctpop.v{_GROUP}i64"
+    function = builder.module.globals.get(name)
+    if function is None:
+        function = ir.Function(builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), name)
+    return builder.call(function, [vector])
