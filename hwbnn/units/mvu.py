@@ -164,12 +164,16 @@ class Mvu(Unit):
 
     @property
     def latency(self) -> int:
-        """Operand register, tree, accumulator, search; and the FIFO's own write."""
-        return 1 + 1 + self.stages + 1 + self._search_latency
+        """Operand register, tree, accumulator, search; and the FIFO's own write.
+
+        One threshold needs no search: the sum begins at minus the threshold, its sign decides.
+        """
+        return 1 + self.stages + 1 + self._search_latency + 1
 
     @property
     def _search_latency(self) -> int:
-        return 0 if self.thresholds is None else search.latency(self._search_tables())
+        tables = self._search_tables() if self.thresholds is not None else ()
+        return search.latency(tables) if len(tables) > 1 else 0
 
     # ---- cost --------------------------------------------------------------------------------
 
@@ -191,6 +195,7 @@ class Mvu(Unit):
             "InBits": self.input_dtype.bits,
             "InKind": list(Kind).index(self.input_dtype.kind),
             "WeightBits": self.weight_dtype.bits,
+            "WeightKind": list(Kind).index(self.weight_dtype.kind),
             "AccBits": self.accumulator.bits,
             "OutBits": self.output_dtype.bits,
             "CountBits": len(tables),

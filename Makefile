@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# Needs python3 (3.11 or newer), make and g++; everything else goes into .venv.
+
+PYTHON ?= python3
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
+NEEDS := pyproject.toml constraints.txt
+DEMO := build/tfc-w1a1
+
+.PHONY: demo test fast lint format bench clean
+.DEFAULT_GOAL := test
+
+## demo: build an accelerator from a shipped model, and prove it in Verilator
+demo: $(VENV)/.demo
+	$(BIN)/hwbnn build zoo:tfc-w1a1 --board pynq-z2 --output $(DEMO) --force --until cosim
+	@echo
+	@echo "Open $(DEMO)/report.html for the whole report."
+
+## test: all tests, the slow ones included
+test: $(VENV)/.dev
+	$(BIN)/pytest -n $(WORKERS) -rs
+
+## fast: the tests that take seconds
+fast: $(VENV)/.dev
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" -rs
+
+## lint: style, format, types, layers, SystemVerilog
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m hwbnn.tools.lint_rtl
+
+## format: put the source in the one format
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+## bench: the benchmarks, their results in benchmarks/results
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist
+
+# A stamp is older than what it was made from: installed again. The demo does without training.
+$(VENV)/.demo: $(NEEDS) | $(BIN)/python
+	$(PIP) --editable '.[cosim]'
+	@touch $@
+
+$(VENV)/.dev: $(NEEDS) | $(BIN)/python
+	$(PIP) --editable '.[train,cosim,synth,csim,dev]'
+	@touch $@ $(VENV)/.demo
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "python3 must be 3.11 or newer; try make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that several commands share, declared once."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from hwbnn.cli.screen import Session
+
+FOLDING = "Folding"
+INPUT = "Input and output"
+
+
+def _note_json(context: typer.Context, value: bool) -> bool:
+    """Tell `main` that errors too are wanted as JSON."""
+    session = context.obj
+    if isinstance(session, Session):
+        session.json = value
+    return value
+
+
+Model: TypeAlias = Annotated[
+    str, typer.Argument(metavar="MODEL", help="ONNX file, or zoo:NAME for a shipped model.")
+]
+Board: TypeAlias = Annotated[
+    str, typer.Option("--board", "-b", help="Board that the design is for; see `hwbnn boards`.")
+]
+BoardsDir: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Folder of your own board files (*.toml).", metavar="DIR")
+]
+Folding: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--folding",
+        "-f",
+        metavar="FILE",
+        help="PE and SIMD by layer: TOML, or FINN's folding JSON.",
+        rich_help_panel=FOLDING,
+    ),
+]
+TargetCycles: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Cheapest folding of at most N cycles a frame. Without this and --folding: as fast "
+        "as the board's data port, slower by halves until it fits.",
+        rich_help_panel=FOLDING,
+    ),
+]
+Clock: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--clock-mhz", metavar="MHZ", help="Clock; without it the board's default."),
+]
+PackedInput: TypeAlias = Annotated[
+    bool,
+    typer.Option("--packed-input", help="The host quantises and packs.", rich_help_panel=INPUT),
+]
+ArgMax: TypeAlias = Annotated[
+    bool,
+    typer.Option("--argmax", help="Give the class index, not its scores.", rich_help_panel=INPUT),
+]
+Divisor: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--input-divisor",
+        metavar="D",
+        help="The model's input is (pixel / D - M) / S. Without it, what the model says, else 255.",
+        rich_help_panel=INPUT,
+    ),
+]
+Mean: TypeAlias = Annotated[
+    float, typer.Option("--input-mean", metavar="M", help="See above.", rich_help_panel=INPUT)
+]
+Std: TypeAlias = Annotated[
+    float, typer.Option("--input-std", metavar="S", help="See above.", rich_help_panel=INPUT)
+]
+Images: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--images",
+        "-i",
+        metavar="FILE",
+        help="uint8 images: .npy, .npz (images, labels) or pictures. Without it the shipped "
+        "model's own, else random ones.",
+        rich_help_panel=INPUT,
+    ),
+]
+Frames: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--frames", "-n", metavar="N", min=1, help="The first N images only."),
+]
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print JSON on stdout.", callback=_note_json)
+]

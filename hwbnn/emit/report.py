@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Report: what a build found, as JSON-able data; every figure says how it was obtained."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+from hwbnn.board import Board
+from hwbnn.ir.design import Design, Edge, Instance
+from hwbnn.ir.graph import Graph
+from hwbnn.ir.unit import Folding, Resources, Unit
+from hwbnn.sim.engine import Performance
+
+SCHEMA = "hwbnn/report@1"
+PORT_MARGIN = 1.001  # a port this little faster is as fast
+COUNTED = ("lut", "ff", "bram", "dsp")
+
+Json: TypeAlias = dict[str, Any]
+
+
+class Origin(Enum):
+    """How a figure was obtained (DESIGN 3.7)."""
+
+    MODELLED = "modelled"
+    COSIMULATED = "cosimulated"
+    SYNTHESISED = "synthesised"
+    ROUTED = "routed"
+    MEASURED = "measured on board"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A proof that was made: of what, by what, and on how much."""
+
+    name: str
+    by: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Cosimulated:
+    """What Verilator did. latency: first beat in to the end of frame 0; period: cycles a frame."""
+
+    frames: int
+    cycles: int
+    latency: int
+    period: float
+
+
+@dataclass(frozen=True, eq=False)
+class Synthesised:
+    """What Yosys counted: in total, and by layer."""
+
+    total: Resources
+    layers: Mapping[str, Resources]
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """All that a report tells; None: the build stopped before."""
+
+    version: str
+    model: str
+    model_sha256: str
+    graph: Graph
+    board: Board
+    clock_mhz: float
+    design: Design | None = None
+    performance: Performance | None = None
+    high_water: Mapping[str, int] | None = None
+    cosimulated: Cosimulated | None = None
+    synthesised: Synthesised | None = None
+    checks: tuple[Check, ...] = ()
+    seconds: tuple[tuple[str, float], ...] = ()
+
+
+def report(findings: Findings) -> Json:
+    """Return the report: docs/report.md says what each key means."""
+    board, design = findings.board, findings.design
+    found: Json = {
+        "schema": SCHEMA,
+        "hwbnn": findings.version,
+        "name": findings.graph.name,
+        "model": {"file": findings.model, "sha256": findings.model_sha256},
+        "board": {"id": board.id, "name": board.name, "part": board.part},
+        "clock_mhz": findings.clock_mhz,
+        "input": _input(findings.graph),
+        "classes": list(findings.graph.classes),
+        "checks": [asdict(check) for check in findings.checks],
+        "seconds": dict(findings.seconds),
+    }
+    if design is not None:
+        found["layers"] = [_layer(i, design, findings) for i in design.instances]
+        found["fifos"] = [_fifo(e, board, findings.high_water) for e in design.edges]
+        found["resources"] = _resources(design, board, findings.synthesised)
+    if design is not None and findings.performance is not None:
+        found["performance"] = _performance(findings, design, findings.performance)
+        found["bottleneck"] = _bottleneck(findings, design, findings.performance)
+    if findings.cosimulated is not None:
+        found["cosimulation"] = _cosimulation(findings.cosimulated, findings.clock_mhz)
+    return found
+
+
+def figure(value: float, unit: str, origin: Origin = Origin.MODELLED) -> Json:
+    """Return a figure as it stands in the report."""
+    exact = int(value) if value == int(value) else round(value, 6)
+    return {"value": exact, "unit": unit, "origin": origin.value}
+
+
+def _input(graph: Graph) -> Json:
+    return {
+        "shape": list(graph.input_shape),
+        "meaning": str(graph.preprocess),
+        "sent": f"{graph.input.dtype} x {graph.input.elements}",
+        "packed": graph.host_part is not None,
+    }
+
+
+def _layer(instance: Instance, design: Design, findings: Findings) -> Json:
+    unit = instance.unit
+    memories = unit.memories()
+    found: Json = {
+        "name": instance.name,
+        "origin": unit.origin,
+        "unit": type(unit).__name__,
+        "pe": unit.folding.pe,
+        "simd": unit.folding.simd,
+        "cycles": unit.cycles,
+        "share": unit.cycles / design.bound,
+        "memory_bits": sum(memory.width * memory.depth for memory in memories),
+        "resources": _counts(unit.resources(findings.board.cost_family)),
+    }
+    if findings.synthesised is not None:
+        found["synthesised"] = _counts(findings.synthesised.layers[instance.name])
+    return found
+
+
+def _counts(resources: Resources) -> Json:
+    return {name: round(value, 1) for name, value in asdict(resources).items()}
+
+
+def _fifo(edge: Edge, board: Board, high_water: Mapping[str, int] | None) -> Json:
+    return {
+        "name": edge.name,
+        "from": edge.producer.instance if edge.producer else "input",
+        "to": edge.consumer.instance if edge.consumer else "output",
+        "bits": edge.stream.bits,
+        "depth": edge.fifo.depth,
+        "high_water": None if high_water is None else high_water[edge.name],
+        "storage": edge.fifo.storage.name.lower(),
+        "resources": _counts(edge.fifo.resources(board.cost_family)),
+    }
+
+
+def _resources(design: Design, board: Board, synthesised: Synthesised | None) -> Json:
+    modelled = design.resources(board.cost_family)
+    fifos = sum((e.fifo.resources(board.cost_family) for e in design.edges), Resources())
+    found: Json = {
+        "modelled": _counts(modelled),
+        "of_which_fifos": _counts(fifos),
+        "limit": _counts(board.limit),
+        "board": {name: getattr(board.resources, name) for name in COUNTED},
+        "bram_kbit": board.resources.bram_kbit,
+        "fits": (synthesised.total if synthesised else modelled).within(board.limit),
+    }
+    if synthesised is not None:
+        found["synthesised"] = _counts(synthesised.total)
+    return found
+
+
+def _performance(findings: Findings, design: Design, speed: Performance) -> Json:
+    clock = findings.clock_mhz * 1e6
+    period = float(speed.period)
+    frame_bits = _frame_bits(design)
+    port = findings.board.frames_per_second(frame_bits, clock_mhz=findings.clock_mhz)
+    return {
+        "cycles_per_frame": figure(period, "cycles/frame"),
+        "frames_per_second": figure(clock / period, "frames/s"),
+        "latency_cycles": figure(speed.first_frame, "cycles"),
+        "latency_us": figure(speed.first_frame / clock * 1e6, "us"),
+        "port_frames_per_second": figure(port, "frames/s"),
+        "board_frames_per_second": figure(min(port, clock / period), "frames/s"),
+        "frame_bits": frame_bits,
+    }
+
+
+def _cosimulation(run: Cosimulated, clock_mhz: float) -> Json:
+    origin = Origin.COSIMULATED
+    return {
+        "frames": run.frames,
+        "cycles": figure(run.cycles, "cycles", origin),
+        "cycles_per_frame": figure(run.period, "cycles/frame", origin),
+        "frames_per_second": figure(clock_mhz * 1e6 / run.period, "frames/s", origin),
+        "latency_cycles": figure(run.latency, "cycles", origin),
+        "latency_us": figure(run.latency / clock_mhz, "us", origin),
+    }
+
+
+def _frame_bits(design: Design) -> int:
+    stream = design.input.stream
+    return stream.dtype.bits * stream.elements * stream.vectors
+
+
+def _bottleneck(findings: Findings, design: Design, speed: Performance) -> Json:
+    port = findings.board.frames_per_second(_frame_bits(design), clock_mhz=findings.clock_mhz)
+    fps = findings.clock_mhz * 1e6 / float(speed.period)
+    found: Json = {"name": speed.bottleneck, "cycles": design.bound, "relief": None}
+    smaller = "" if findings.graph.host_part else "; a smaller input (--packed-input) would help"
+    if port <= fps * PORT_MARGIN:
+        found["name"] = findings.board.data.port
+        found["text"] = (
+            f"The board's port {findings.board.data.port} brings {port:,.0f} frames/s, and the "
+            f"design takes {fps:,.0f}: more parallelism would not help{smaller}."
+        )
+    elif speed.bottleneck not in [instance.name for instance in design.instances]:
+        found["text"] = (
+            f"The stream {speed.bottleneck} at the border needs {design.bound} beats a frame: "
+            f"give the layer there more lanes (PE or SIMD){smaller}."
+        )
+    else:
+        relief = _relief(findings, design, speed.bottleneck)
+        found["relief"] = relief
+        found["text"] = _advice(speed.bottleneck, design[speed.bottleneck], relief)
+    return found
+
+
+def _relief(findings: Findings, design: Design, name: str) -> Json | None:
+    """Return a faster folding of a layer, and what the whole design would then do.
+
+    It is the cheapest that halves the layer's cycles or comes down to the next slower layer.
+    """
+    unit, family = design[name], findings.board.cost_family
+    others = [i.unit.cycles for i in design.instances if i.name != name]
+    borders = [design.input.stream.beats, design.output.stream.beats]
+    goal = max([*others, *borders, -(-unit.cycles // 2)])
+    if goal >= unit.cycles:
+        goal = unit.cycles - 1
+    faster = [f for f in unit.foldings() if unit.fold(f).cycles <= goal]
+    if not faster:
+        return None
+    folding = min(faster, key=lambda f: _cost_key(unit, f, findings.board))
+    relieved = unit.fold(folding)
+    more = relieved.resources(family).lut - unit.resources(family).lut
+    bound = max([relieved.cycles, *others, *borders])
+    return {
+        "pe": folding.pe,
+        "simd": folding.simd,
+        "cycles": relieved.cycles,
+        "lut_more": round(more, 1),
+        "frames_per_second": figure(findings.clock_mhz * 1e6 / bound, "frames/s"),
+    }
+
+
+def _cost_key(unit: Unit, folding: Folding, board: Board) -> tuple[float, float, int]:
+    cost = unit.fold(folding).resources(board.cost_family)
+    return cost.lut, cost.bram, folding.pe * folding.simd
+
+
+def _advice(name: str, unit: Unit, relief: Json | None) -> str:
+    if relief is None:
+        return f"{name} takes {unit.cycles} cycles and is fully unrolled: nothing is faster."
+    return (
+        f"{name} takes {unit.cycles} cycles. PE {relief['pe']}, SIMD {relief['simd']} instead of "
+        f"{unit.folding.pe}, {unit.folding.simd} takes {relief['cycles']}, for "
+        f"{relief['lut_more']:+,.0f} LUTs: {relief['frames_per_second']['value']:,.0f} frames/s."
+    )

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RTL back end: the library modules that a design uses, its generated top, and its memories."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+
+from hwbnn.emit import words
+from hwbnn.emit.file_set import FileSet
+from hwbnn.emit.template import render
+from hwbnn.ir.design import Design, Edge, Instance
+from hwbnn.ir.fifo import Fifo
+from hwbnn.resources import Room, names, read_text
+
+
+class Structure(Enum):
+    """What popcounts are built of; the value is parameter `Structure` of a module that has one."""
+
+    BEHAVIOURAL = 0  # for simulation, and for synthesis to any family
+    XC7 = 1  # LUT6_2 full adders
+    ECP5 = 2  # LUT4 and carry chains
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A port of an instance and the signal on it."""
+
+    port: str
+    signal: str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of an instance and its value, as SystemVerilog."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """An instance of a library module in the top."""
+
+    module: str
+    name: str
+    parameters: tuple[Parameter, ...]
+    connections: tuple[Connection, ...]
+
+
+def emit_rtl(design: Design, *, structure: Structure) -> FileSet:
+    """Emit a design as SystemVerilog.
+
+    `<name>.sv`, the library, memories (`.hex`) and the file list `<name>.f`, all in one folder,
+    from which the memories are read.
+    """
+    sources = emit_library(design) | emit_top(design, name=design.name, structure=structure)
+    listed = "".join(f"{path}\n" for path in sorted(sources.files))
+    return sources | emit_memories(design) | FileSet.of({f"{design.name}.f": listed})
+
+
+def emit_library(design: Design) -> FileSet:
+    """Library modules that a design uses, with the modules that those use."""
+    wanted = {Fifo.module, *(instance.unit.module for instance in design.instances)}
+    found: set[str] = set()
+    while wanted:
+        module = wanted.pop()
+        found.add(module)
+        wanted |= _modules_named_in(module) - found
+    return FileSet.of({f"{module}.sv": _source(module) for module in found})
+
+
+def emit_top(design: Design, *, name: str, structure: Structure, folder: str = "") -> FileSet:
+    """Emit module `name`: units, FIFOs and a ready/valid shell; memories are read from `folder`."""
+    text = render(
+        Room.RTL,
+        "templates/top.sv.j2",
+        design=design,
+        name=name,
+        fifos=[(edge, _fifo_cell(edge)) for edge in design.edges],
+        units=[(i, _unit_cell(design, i, structure, folder)) for i in design.instances],
+    )
+    return FileSet.of({f"{name}.sv": text})
+
+
+def emit_memories(design: Design) -> FileSet:
+    """Contents of the units' memories: `<instance>_<memory>.hex`, one word a line."""
+    return FileSet.of(
+        {
+            f"{instance.name}_{memory.name}.hex": words.hex_lines(
+                memory.words, lane_bits=memory.lane_bits
+            )
+            for instance in design.instances
+            for memory in instance.unit.memories()
+        }
+    )
+
+
+def _unit_cell(design: Design, instance: Instance, structure: Structure, folder: str) -> Cell:
+    unit, name = instance.unit, instance.name
+    parameters = [Parameter(key, str(value)) for key, value in unit.parameters().items()]
+    if re.search(r"\bStructure\b", _source(unit.module)):
+        parameters.append(Parameter("Structure", str(structure.value)))
+    stems = dict.fromkeys(memory.name.rstrip("0123456789") for memory in unit.memories())
+    for stem in stems:
+        parameter = "".join(part.capitalize() for part in stem.split("_")) + "File"
+        parameters.append(Parameter(parameter, f'"{folder}{name}_{stem}"'))
+    ports = [Connection("clk_i", "clk_i"), Connection("rst_ni", "rst_ni")]
+    for index, edge in enumerate(design.into(name)):
+        side = f"in{index or ''}"
+        ports += [
+            Connection(f"{side}_valid_i", f"{edge.name}_valid"),
+            Connection(f"{side}_pop_o", f"{edge.name}_pop"),
+            Connection(f"{side}_data_i", f"{edge.name}_head"),
+        ]
+    for index, edge in enumerate(design.out_of(name)):
+        side = f"out{index or ''}"
+        ports += [
+            Connection(f"{side}_room_i", f"{edge.name}_room"),
+            Connection(f"{side}_reserve_o", f"{edge.name}_reserve"),
+            Connection(f"{side}_push_o", f"{edge.name}_push"),
+            Connection(f"{side}_data_o", f"{edge.name}_word"),
+        ]
+    return Cell(unit.module, f"unit_{name}", tuple(parameters), tuple(ports))
+
+
+def _fifo_cell(edge: Edge) -> Cell:
+    fifo, name = edge.fifo, edge.name
+    parameters = tuple(Parameter(key, str(value)) for key, value in fifo.parameters().items())
+    ports = (
+        Connection("clk_i", "clk_i"),
+        Connection("rst_ni", "rst_ni"),
+        Connection("room_o", f"{name}_room"),
+        Connection("reserve_i", f"{name}_reserve"),
+        Connection("push_i", f"{name}_push"),
+        Connection("data_i", f"{name}_word"),
+        Connection("valid_o", f"{name}_valid"),
+        Connection("pop_i", f"{name}_pop"),
+        Connection("data_o", f"{name}_head"),
+    )
+    return Cell(fifo.module, f"fifo_{name}", parameters, ports)
+
+
+@cache
+def _source(module: str) -> str:
+    return read_text(Room.RTL, f"{module}.sv")
+
+
+@cache
+def _modules_named_in(module: str) -> frozenset[str]:
+    library = {name.removesuffix(".sv") for name in names(Room.RTL) if name.endswith(".sv")}
+    code = re.sub(r"//.*", "", _source(module))
+    return frozenset(re.findall(r"\bhwbnn_\w+", code)) & library

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flow: the straight line from a model to a proven design (DESIGN 2)."""
+
+import hashlib
+import importlib.metadata
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import assert_never
+
+import numpy as np
+
+from hwbnn.board import Board
+from hwbnn.emit.bench import emit_testbench
+from hwbnn.emit.file_set import FileSet
+from hwbnn.emit.golden import emit_golden
+from hwbnn.emit.hls import emit_hls
+from hwbnn.emit.report import Check, Cosimulated, Findings, Json, Synthesised, report
+from hwbnn.emit.report_files import report_files
+from hwbnn.emit.rtl import Structure, emit_rtl
+from hwbnn.errors import ConfigError, MismatchError
+from hwbnn.frontend import Output, import_model, load_model
+from hwbnn.ir.design import Design
+from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.graph import Graph, Preprocess
+from hwbnn.ir.text import design_text, graph_text
+from hwbnn.ir.unit import Family, Resources
+from hwbnn.passes import LayerFolding, adapt, fold, fold_to, fold_to_fit, lower, size_fifos
+from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
+from hwbnn.sim.engine import Performance, performance, simulate
+from hwbnn.sim.interpret import Interpreter
+from hwbnn.step import Proof, Step
+from hwbnn.tools.cosim import CosimResult
+from hwbnn.tools.csim import csim
+from hwbnn.tools.proof import compare
+from hwbnn.tools.yosys import Counts, synthesise
+
+STRUCTURES = {Family.XC7: Structure.XC7, Family.ECP5: Structure.ECP5}
+HIGH_WATER_FRAMES = 16
+RANDOM_FRAMES = 16
+GOLDEN_FRAMES = 16
+CHECKED_FRAMES = 32  # at import, against the oracle
+
+
+@dataclass(frozen=True, eq=False)
+class BuildConfig:
+    """What to build. folding: a file; without one, target_cycles; without that, the board's rate.
+
+    preprocess None: as the model's metadata says. pixels: images (frames, elements) for golden
+    vectors and proofs; None: random ones.
+    """
+
+    model: Path
+    name: str
+    board: Board
+    clock_mhz: float | None = None
+    folding: Path | None = None
+    target_cycles: int | None = None
+    preprocess: Preprocess | None = None
+    argmax: bool = False
+    packed_input: bool = False
+    pixels: IntArray | None = None
+    labels: IntArray | None = None
+    until: Step = Step.SIMULATE
+
+
+@dataclass(frozen=True, eq=False)
+class BuildResult:
+    """What a build has found so far; None: not reached."""
+
+    config: BuildConfig
+    clock_mhz: float
+    graph: Graph | None = None
+    design: Design | None = None
+    files: FileSet | None = None
+    performance: Performance | None = None
+    high_water: dict[str, int] | None = None
+    cosimulated: Cosimulated | None = None
+    synthesised: Synthesised | None = None
+    checks: tuple[Check, ...] = ()
+    seconds: tuple[tuple[str, float], ...] = ()
+
+
+Watch = Callable[[Step], None]
+
+
+def build(config: BuildConfig, *, watch: Watch = lambda _: None) -> BuildResult:
+    """Take a model down the line, until the step that the configuration names."""
+    result = BuildResult(config, config.board.clock(config.clock_mhz))
+    for step, function in LINE:
+        if not config.until.reaches(step):
+            break
+        watch(step)
+        started = time.perf_counter()
+        result = _timed(function(result), step.value, started)
+    return result
+
+
+def _import(result: BuildResult) -> BuildResult:
+    config = result.config
+    graph = import_model(
+        load_model(config.model),
+        name=config.name,
+        preprocess=config.preprocess,
+        samples=None if config.pixels is None else config.pixels[:CHECKED_FRAMES],
+        output=Output.LABEL if config.argmax else Output.VALUES,
+        packed_input=config.packed_input,
+    )
+    checked = Check("integers", "the model itself", "equal the model's own outputs on samples")
+    return replace(result, graph=graph, checks=(checked,))
+
+
+def _lower(result: BuildResult) -> BuildResult:
+    return replace(result, design=lower(graph_of(result)))
+
+
+def _fold(result: BuildResult) -> BuildResult:
+    config, design = result.config, design_of(result)
+    family = config.board.cost_family
+    if config.folding is not None and config.target_cycles is not None:
+        raise ConfigError("folding: give a file or target cycles, not both; leave one out")
+    if config.folding is not None:
+        folded = fold(design, foldings=_read_foldings(config.folding, design))
+    elif config.target_cycles is not None:
+        folded = fold_to(design, target_cycles=config.target_cycles, family=family)
+    else:
+        bits, limit = config.board.data.bits, config.board.limit
+        folded = fold_to_fit(design, port_bits=bits, limit=limit, family=family)
+    return replace(result, design=folded)
+
+
+def _read_foldings(file: Path, design: Design) -> dict[str, LayerFolding]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: folding file must be readable text; {error}") from error
+    if file.suffix == ".json":
+        return parse_finn_json(text, where=str(file), design=design)
+    return parse_toml(text, where=str(file))
+
+
+def _fifo(result: BuildResult) -> BuildResult:
+    family = result.config.board.cost_family
+    return replace(result, design=size_fifos(adapt(design_of(result)), family=family))
+
+
+def _emit(result: BuildResult) -> BuildResult:
+    design, board = design_of(result), result.config.board
+    frames = frames_of(result)[:GOLDEN_FRAMES]
+    rtl = emit_rtl(design, structure=STRUCTURES[board.cost_family])
+    rtl |= emit_testbench(design, frames)
+    golden = emit_golden(design, frames)
+    hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz)
+    hls |= golden.under("tb")
+    return replace(result, files=rtl.under("rtl") | hls.under("hls") | golden.under("golden"))
+
+
+def frames_of(result: BuildResult) -> IntArray:
+    """Return the frames for golden vectors and proofs, as they are sent to the hardware."""
+    graph, pixels = graph_of(result), result.config.pixels
+    entry = graph.on_pixels.input
+    if pixels is None:
+        codes = np.random.default_rng(0).integers(
+            0, 1 << entry.dtype.bits, (RANDOM_FRAMES, entry.elements)
+        )
+        pixels = entry.dtype.decode(codes)
+    elif pixels.shape[1] != entry.elements:
+        raise ConfigError(
+            f"images: an image must have {entry.elements} pixels, not {pixels.shape[1]}"
+        )
+    return pixels if graph.host_part is None else Interpreter(graph.host_part).run(pixels)
+
+
+def _simulate(result: BuildResult) -> BuildResult:
+    design = design_of(result)
+    speed = performance(design)
+    trace = simulate(design, frames=HIGH_WATER_FRAMES)
+    return replace(result, performance=speed, high_water=trace.high_water)
+
+
+LINE: tuple[tuple[Step, Callable[[BuildResult], BuildResult]], ...] = (
+    (Step.IMPORT, _import),
+    (Step.LOWER, _lower),
+    (Step.FOLD, _fold),
+    (Step.FIFO, _fifo),
+    (Step.EMIT, _emit),
+    (Step.SIMULATE, _simulate),
+)
+
+
+def prove(result: BuildResult, proof: Proof, *, work: Path) -> BuildResult:
+    """Run a tool on a built design; `work` is an empty folder for its files."""
+    started = time.perf_counter()
+    match proof:
+        case Proof.COSIM:
+            proven = _cosim(result)
+        case Proof.CSIM:
+            proven = _csim(result, work)
+        case Proof.SYNTH:
+            proven = _synth(result, work)
+        case _:
+            assert_never(proof)
+    return _timed(proven, proof.value, started)
+
+
+def _cosim(result: BuildResult) -> BuildResult:
+    frames = frames_of(result)
+    found = compare(design_of(result), frames)
+    if not found.equal:
+        raise MismatchError(str(difference) for difference in found.differences)
+    detail = (
+        f"{len(frames)} frames in {found.cycles:,} cycles: {found.beats:,} output beats and "
+        f"{found.events:,} FIFO events equal, 0 bits and 0 cycles of error"
+    )
+    run = _cosimulated(found.result, beats=design_of(result).output.stream.beats)
+    return _checked(replace(result, cosimulated=run), Check("RTL", "Verilator", detail))
+
+
+def _cosimulated(run: CosimResult, *, beats: int) -> Cosimulated:
+    """Return the figures of a run; the period is that of its second half."""
+    ends = run.output_cycles[beats - 1 :: beats]
+    half = (len(ends) - 1) // 2
+    span, frames = int(ends[-1] - ends[half]), max(1, len(ends) - 1 - half)
+    latency = int(ends[0] - run.input_cycles[0])
+    return Cosimulated(len(ends), int(ends[-1]) + 1, latency, span / frames or float(latency))
+
+
+def _csim(result: BuildResult, work: Path) -> BuildResult:
+    design, frames = design_of(result), frames_of(result)
+    found, expected = csim(design, frames, work=work), design.run(frames)
+    if found.shape != expected.shape or (found != expected).any():
+        frame = next(i for i in range(len(frames)) if (found[i : i + 1] != expected[i]).any())
+        raise MismatchError(
+            f"{design.name}: HLS output of frame {frame} must be {expected[frame].tolist()}, "
+            f"not {found[frame : frame + 1].tolist()}"
+        )
+    detail = f"{len(frames)} frames: every output equal, test bench of the golden vectors passed"
+    return _checked(result, Check("HLS", "C++", detail))
+
+
+def _synth(result: BuildResult, work: Path) -> BuildResult:
+    design, family = design_of(result), result.config.board.cost_family
+    files = emit_rtl(design, structure=STRUCTURES[family])
+    counted = synthesise(files, design.name, family, work=work)
+    layers = {i.name: _resources(counted.instances[f"unit_{i.name}"]) for i in design.instances}
+    return replace(result, synthesised=Synthesised(_resources(counted.total), layers))
+
+
+def _resources(counts: Counts) -> Resources:
+    return Resources(counts.lut, counts.ff, counts.bram, counts.dsp)
+
+
+def _checked(result: BuildResult, check: Check) -> BuildResult:
+    return replace(result, checks=(*result.checks, check))
+
+
+def _timed(result: BuildResult, what: str, started: float) -> BuildResult:
+    took = round(time.perf_counter() - started, 4)
+    return replace(result, seconds=(*result.seconds, (what, took)))
+
+
+def report_of(result: BuildResult) -> Json:
+    """Return the report of a build."""
+    return report(
+        Findings(
+            version=importlib.metadata.version("hwbnn"),
+            model=result.config.model.name,
+            model_sha256=hashlib.sha256(result.config.model.read_bytes()).hexdigest(),
+            graph=graph_of(result),
+            board=result.config.board,
+            clock_mhz=result.clock_mhz,
+            design=result.design,
+            performance=result.performance,
+            high_water=result.high_water,
+            cosimulated=result.cosimulated,
+            synthesised=result.synthesised,
+            checks=result.checks,
+            seconds=result.seconds,
+        )
+    )
+
+
+def files_of(result: BuildResult) -> FileSet:
+    """Return all files of a finished build, reports included."""
+    texts = {"graph.txt": graph_text(graph_of(result))}
+    if result.design is not None:
+        texts["design.txt"] = design_text(result.design)
+        texts["folding.toml"] = to_toml(result.design)
+    emitted = result.files or FileSet({})
+    return FileSet.of(texts) | emitted | report_files(report_of(result))
+
+
+def graph_of(result: BuildResult) -> Graph:
+    """Return the graph of a build that has imported."""
+    assert result.graph is not None, "the line imports first"
+    return result.graph
+
+
+def design_of(result: BuildResult) -> Design:
+    """Return the design of a build that has lowered."""
+    assert result.design is not None, "the line lowers before"
+    return result.design

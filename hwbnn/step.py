@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Step: where a build may stop; Proof: what may be made of its result (DESIGN 2)."""
+
+from enum import Enum
+
+
+class Step(Enum):
+    """A step of a build, in order; the value is its name on the command line."""
+
+    IMPORT = "import"
+    LOWER = "lower"
+    FOLD = "fold"
+    FIFO = "fifo"
+    EMIT = "emit"
+    SIMULATE = "simulate"
+
+    def reaches(self, step: "Step") -> bool:
+        """Return whether a build until this step includes the given one."""
+        steps = list(Step)
+        return steps.index(step) <= steps.index(self)
+
+
+class Proof(Enum):
+    """What a tool can make of a design, each independent of the others."""
+
+    COSIM = "cosim"
+    CSIM = "csim"
+    SYNTH = "synth"

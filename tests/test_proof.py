@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The promise: RTL = integers bit for bit, RTL = engine cycle for cycle, at many foldings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwbnn import zoo
+from hwbnn.frontend import import_model, load_model
+from hwbnn.ir.graph import Graph
+from hwbnn.ir.ops import Dense
+from hwbnn.passes import LayerFolding
+from hwbnn.sim.engine import performance
+from hwbnn.sim.gate import ALWAYS, Gate
+from hwbnn.sim.interpret import Interpreter
+from hwbnn.tools.cosim import Job
+from hwbnn.tools.proof import compare_many
+from tests.graphs import binary_mlp, finished, pixels
+from tests.models import lfc
+
+pytestmark = pytest.mark.slow
+
+SEED = 20261121
+STALLS = [(256, 256), (128, 256), (230, 200), (40, 256), (256, 128)]  # fine, coarse of 256
+
+# PE and SIMD of the four products, and lanes of the input quantizer.
+TFC_FOLDINGS = [
+    (49, (16, 49), (8, 8), (8, 8), (10, 8)),  # 64 cycles a frame: FINN's example
+    (784, (64, 784), (64, 64), (64, 64), (10, 64)),  # fully unrolled: a frame a cycle
+    (1, (1, 1), (1, 1), (1, 1), (1, 1)),  # fully serial
+    (50, (9, 50), (7, 13), (11, 6), (3, 7)),  # non-divisors
+    (100, (33, 99), (33, 33), (63, 63), (9, 33)),
+    (3, (5, 3), (6, 5), (9, 10), (4, 11)),
+    (8, (16, 112), (8, 4), (4, 8), (5, 2)),
+    (13, (8, 61), (3, 64), (64, 3), (10, 64)),
+    (16, (4, 16), (64, 1), (1, 64), (1, 1)),
+    (98, (2, 392), (2, 32), (32, 2), (2, 32)),
+    (784, (1, 784), (1, 64), (1, 64), (1, 64)),
+    (1, (64, 1), (64, 1), (64, 1), (10, 1)),
+    (112, (32, 112), (16, 16), (16, 16), (2, 16)),
+    (7, (64, 7), (32, 64), (64, 32), (5, 32)),
+    (196, (64, 196), (32, 32), (32, 32), (10, 32)),
+    (28, (16, 28), (4, 16), (4, 16), (5, 4)),
+    (392, (32, 392), (64, 64), (64, 64), (10, 64)),
+    (56, (8, 56), (16, 4), (4, 16), (1, 8)),
+    (2, (3, 5), (5, 3), (3, 5), (7, 3)),
+    (783, (63, 783), (63, 63), (63, 63), (9, 63)),
+    (25, (12, 300), (12, 20), (20, 12), (6, 40)),
+]
+LFC_FOLDINGS = [
+    (49, (32, 49), (32, 32), (32, 32), (10, 32)),
+    (16, (16, 112), (64, 64), (64, 64), (5, 64)),
+    (50, (30, 50), (33, 31), (31, 33), (3, 30)),
+    (98, (128, 98), (128, 128), (128, 128), (10, 128)),
+    (8, (1, 784), (1, 1024), (1, 1024), (1, 1024)),
+    (1, (256, 8), (1024, 8), (1024, 8), (10, 8)),
+    (13, (100, 61), (100, 100), (100, 100), (7, 100)),
+]
+
+
+def foldings(graph: Graph, folding: tuple) -> dict[str, LayerFolding]:
+    quantizer, *products = folding
+    layers = [op.name for op in graph.ops if isinstance(op, Dense)]
+    wanted = {graph.ops[1].name: LayerFolding(quantizer)}
+    return wanted | {n: LayerFolding(*f) for n, f in zip(layers, products, strict=True)}
+
+
+def jobs(graph: Graph, choices: list[tuple], frames: np.ndarray) -> list[Job]:
+    """Each folding with another pattern of stalls at the borders, the first without any."""
+    result = []
+    for index, choice in enumerate(choices):
+        gates = [
+            Gate(SEED + 2 * index + side, *STALLS[(index + side) % len(STALLS)]) for side in (0, 1)
+        ]
+        source, sink = gates if index else (ALWAYS, ALWAYS)
+        result.append(Job(finished(graph, foldings(graph, choice)), frames, source, sink))
+    print(f"gates seeded from {SEED}")
+    return result
+
+
+def check(work: list[Job]) -> None:
+    for job, comparison in zip(work, compare_many(work), strict=True):
+        assert comparison.equal, f"{job.design.name}: {comparison.differences[0]}"
+        assert comparison.result.complete
+        assert comparison.beats == len(job.frames) * job.design.output.stream.beats
+        assert comparison.events > 0
+
+
+def zoo_graph(name: str) -> Graph:
+    return import_model(load_model(zoo.path(name)), name=name.replace("-", "_"))
+
+
+@pytest.mark.parametrize("name", ["tfc-w1a1", "tfc-w1a2"])
+def test_zoo_networks_at_many_foldings(name: str) -> None:
+    graph = zoo_graph(name)
+    frames = pixels(graph, 3, seed=SEED)
+    check(jobs(graph, TFC_FOLDINGS, frames))
+
+
+def test_lfc_size_at_many_foldings() -> None:
+    graph = import_model(lfc(seed=1), name="lfc")
+    check(jobs(graph, LFC_FOLDINGS, pixels(graph, 2, seed=SEED)))
+
+
+def test_unrolled_and_64_cycle_tfc_keep_their_word_in_verilator() -> None:
+    graph = zoo_graph("tfc-w1a1")
+    frames = pixels(graph, 300, seed=SEED)
+    work = [Job(finished(graph, foldings(graph, choice)), frames) for choice in TFC_FOLDINGS[:2]]
+    for cycles, job, comparison in zip((64, 1), work, compare_many(work), strict=True):
+        assert comparison.equal
+        assert performance(job.design).period == cycles
+        beats = job.design.output.stream.beats
+        ends = comparison.result.output_cycles[beats - 1 :: beats]
+        assert (np.diff(ends[-200:]) == cycles).all()
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_golden_images_in_the_rtl(name: str) -> None:
+    """The interpreter and the RTL give the integers of the golden vectors' images."""
+    graph = zoo_graph(name)
+    images = zoo.golden(name).images.reshape(-1, graph.input.elements).astype(np.int64)
+    frames = np.tile(images, (-(-200 // len(images)), 1))[:200]
+    work = [Job(finished(graph, foldings(graph, TFC_FOLDINGS[0])), frames)]
+    check(work)
+    expected = Interpreter(graph).run(frames)
+    (comparison,) = compare_many(work)
+    np.testing.assert_array_equal(comparison.result.output, expected)
+
+
+def test_random_networks(tmp_path: Path) -> None:
+    """Small networks at random foldings, all in one program."""
+    rng = np.random.default_rng(SEED)
+    work = []
+    for seed in range(30):
+        sizes = tuple(int(s) for s in rng.integers(2, 40, rng.integers(3, 6)))
+        graph = binary_mlp(sizes, seed=seed, argmax=bool(seed % 2))
+        wanted = {
+            op.name: LayerFolding(
+                int(rng.integers(1, op.weights.shape[0] + 1)),
+                int(rng.integers(1, op.weights.shape[1] + 1)),
+                int(rng.integers(0, 3)),
+            )
+            for op in graph.ops
+            if isinstance(op, Dense)
+        }
+        wanted["q"] = LayerFolding(int(rng.integers(1, sizes[0] + 1)))
+        source = Gate(seed, *STALLS[seed % 5])
+        sink = Gate(seed + 99, *STALLS[seed % 3])
+        work.append(Job(finished(graph, wanted), pixels(graph, 4, seed=seed), source, sink))
+    check(work)
