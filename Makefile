@@ -14,7 +14,7 @@ DEMO := build/tfc-w1a1
 
 ## demo: build an accelerator from a shipped model, and prove it in Verilator
 demo: $(VENV)/.demo
-	$(BIN)/hwbnn build zoo:tfc-w1a1 --board pynq-z2 --output $(DEMO) --force --until cosim
+	$(BIN)/hwbnn build zoo:tfc-w1a1 --board pynq-z2 --output $(DEMO) --force --with cosim
 	@echo
 	@echo "Open $(DEMO)/report.html for the whole report."
 
@@ -32,7 +32,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m hwbnn.tools.lint_rtl
+	$(BIN)/pytest -q tests/emit/test_rtl.py -k has_no_warning
 
 ## format: put the source in the one format
 format: $(VENV)/.dev

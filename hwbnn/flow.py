@@ -18,7 +18,7 @@ from hwbnn.emit.golden import emit_golden
 from hwbnn.emit.hls import emit_hls
 from hwbnn.emit.report import Check, Cosimulated, Findings, Json, Synthesised, report
 from hwbnn.emit.report_files import report_files
-from hwbnn.emit.rtl import Structure, emit_rtl
+from hwbnn.emit.rtl import Structure, emit_rtl, emit_top
 from hwbnn.errors import ConfigError, MismatchError
 from hwbnn.frontend import Output, import_model, load_model
 from hwbnn.ir.design import Design
@@ -148,8 +148,10 @@ def _fifo(result: BuildResult) -> BuildResult:
 def _emit(result: BuildResult) -> BuildResult:
     design, board = design_of(result), result.config.board
     frames = frames_of(result)[:GOLDEN_FRAMES]
-    rtl = emit_rtl(design, structure=STRUCTURES[board.cost_family])
-    rtl |= emit_testbench(design, frames)
+    family = board.cost_family
+    top = emit_top(design, name=design.name, structure=STRUCTURES[family])
+    rtl = emit_rtl(design, structure=Structure.BEHAVIOURAL) | emit_testbench(design, frames)
+    rtl |= top.under(family.value)  # no simulator knows the family's primitives
     golden = emit_golden(design, frames)
     hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz)
     hls |= golden.under("tb")

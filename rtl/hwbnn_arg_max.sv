@@ -32,6 +32,8 @@ module hwbnn_arg_max #(
   assign out_reserve_o = fire && last;
 
   if (Beats == 1) begin : gen_one_beat
+    logic unused;
+    assign unused = &beat_q;
     assign beat_q = '0;
     assign last = 1'b1;
   end else begin : gen_beats

@@ -85,6 +85,8 @@ module hwbnn_mvu #(
   end
 
   if (NeuronFolds == 1) begin : gen_one_fold
+    logic unused;
+    assign unused = &fold_q;
     assign fold_q = '0;
     assign fold_d = '0;
   end else begin : gen_folds
@@ -124,7 +126,7 @@ module hwbnn_mvu #(
   end else begin : gen_start_constant
     // The sum of bipolar products is 2 * popcount - Synapses = 2 * (popcount - half) + odd.
     localparam logic [Width-1:0] Half = Mode == 0 && CountBits == 0 ?
-        -Width'((Synapses + 1) / 2) : '0;
+        Width'(0 - (Synapses + 1) / 2) : '0;
     assign start = {Pe{sum_first ? Half : {Width{1'b0}}}};
   end
 

@@ -129,6 +129,33 @@ module hwbnn_mvu_product #(
           .clk_i, .x_i(x_q), .w_i(w_q[p*Simd+:Simd]),
           .a_o(rows_a_o[p*Width+:Width]), .b_o(rows_b_o[p*Width+:Width]));
     end
+  end else if (Structure == 0) begin : gen_behavioural
+    // The same sums as a loop: simulators want no scope a term.
+    function automatic logic [Width-1:0] product(
+        input logic [InBits-1:0] code, input logic [WeightBits-1:0] weight);
+      logic [Width-1:0] value, factor;
+      value = InKind == 0 ? {{Width - 1{!code[0]}}, 1'b1} :
+          Width'({{Width{InKind == 2 && code[InBits-1]}}, code});
+      factor = Width'({{Width{WeightKind == 2 && weight[WeightBits-1]}}, weight});
+      product = Mode == 2 ? value * factor : weight[0] ? value : -value;
+    endfunction
+
+    logic [Pe*Width-1:0] sums;
+    always_comb begin
+      logic [Width-1:0] sum;
+      // verilator unroll_disable
+      for (int unsigned p = 0; p < Pe; p++) begin
+        sum = '0;
+        // verilator unroll_disable
+        for (int unsigned i = 0; i < Simd; i++) begin
+          sum += product(x_q[i*InBits+:InBits], w_q[(p*Simd+i)*WeightBits+:WeightBits]);
+        end
+        sums[p*Width+:Width] = sum;
+      end
+    end
+    hwbnn_delay #(.Width(Pe * Width), .Cycles(Stages), .Clear(0)) i_delay (
+        .clk_i, .rst_ni(1'b1), .data_i(sums), .data_o(rows_a_o));
+    assign rows_b_o = '0;
   end else begin : gen_sum
     localparam int unsigned XBits = InBits + 1;  // signed, whatever the kind
     localparam int unsigned TermBits = Mode == 1 ? XBits : XBits + WeightBits;
@@ -148,7 +175,7 @@ module hwbnn_mvu_product #(
       logic [Width-1:0] less;
       hwbnn_adder_tree #(.Terms(Simd), .TermBits(XBits), .Stages(Stages)) i_all (
           .clk_i, .terms_i(x_signed), .sum_o(all));
-      assign less = -Width'($signed(all));
+      assign less = '0 - Width'($signed(all));  // Yosys reads -Width'(x) as (-Width)'(x)
       assign rows_b_o = {Pe{less}};
     end else begin : gen_no_common
       assign rows_b_o = '0;

@@ -25,7 +25,7 @@ module hwbnn_search #(
 
   for (genvar s = 0; s < CountBits; s++) begin : gen_step
     localparam int unsigned Depth = Folds << s;
-    localparam int unsigned AddressBits = FoldBits + s;
+    localparam int unsigned AddressBits = Folds > 1 ? FoldBits + s : s > 0 ? s : 1;
     // Three decimal digits: the number of the step.
     localparam logic [23:0] Digits = {8'(48 + s / 100), 8'(48 + s / 10 % 10), 8'(48 + s % 10)};
 
@@ -71,7 +71,7 @@ module hwbnn_search #(
       if (s == 0) begin : gen_root
         assign address = fold;
       end else begin : gen_branch
-        assign address = {fold, gen_step[s-1].prefix_q[l*s+:s]};
+        assign address = AddressBits'({fold, gen_step[s-1].prefix_q[l*s+:s]});
       end
 
       if (StepCycles == 1) begin : gen_distributed

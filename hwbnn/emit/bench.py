@@ -77,11 +77,13 @@ def slots(designs: Sequence[Design]) -> tuple[Slot, ...]:
     return tuple(result)
 
 
-def emit_bench(designs: Sequence[Design]) -> FileSet:
+def emit_bench(
+    designs: Sequence[Design], *, structure: Structure = Structure.BEHAVIOURAL
+) -> FileSet:
     """Return the sources of a bench: designs, module `bench` and its C++ harness; no memories."""
     placed = slots(designs)
     tops = [
-        emit_top(design, name=slot.module, structure=Structure.BEHAVIOURAL, folder=slot.folder)
+        emit_top(design, name=slot.module, structure=structure, folder=slot.folder)
         for design, slot in zip(designs, placed, strict=True)
     ]
     bench = render(

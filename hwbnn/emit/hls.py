@@ -149,15 +149,15 @@ def _stem(rom: Rom) -> str:
 
 
 def _rom(memory: Memory) -> Rom:
-    pieces = -(-memory.width // _PIECE_BITS)
-    packed = words.pack(memory.words, lane_bits=memory.lane_bits)
-    padded = np.zeros((memory.depth, pieces * _PIECE_BITS // 8), np.uint8)
+    pieces = -(-memory.shape.width // _PIECE_BITS)
+    packed = words.pack(memory.words, lane_bits=memory.shape.lane_bits)
+    padded = np.zeros((memory.shape.depth, pieces * _PIECE_BITS // 8), np.uint8)
     padded[:, : packed.shape[1]] = packed
     rows = ",\n".join(
         f"{{{', '.join([f'0x{piece:x}' for piece in row])}}}" for row in padded.view("<u8").tolist()
     )
-    piece_bits = min(memory.width, _PIECE_BITS)
-    return Rom(memory.name, memory.depth, pieces, piece_bits, _rom_impl(memory.style), rows)
+    piece_bits = min(memory.shape.width, _PIECE_BITS)
+    return Rom(memory.shape.name, memory.shape.depth, pieces, piece_bits, _rom_impl(memory.shape.style), rows)
 
 
 def _rom_impl(style: Style) -> str:

@@ -119,7 +119,7 @@ def _input(graph: Graph) -> Json:
 
 def _layer(instance: Instance, design: Design, findings: Findings) -> Json:
     unit = instance.unit
-    memories = unit.memories()
+    memories = unit.memory_shapes()
     found: Json = {
         "name": instance.name,
         "origin": unit.origin,
@@ -128,7 +128,7 @@ def _layer(instance: Instance, design: Design, findings: Findings) -> Json:
         "simd": unit.folding.simd,
         "cycles": unit.cycles,
         "share": unit.cycles / design.bound,
-        "memory_bits": sum(memory.width * memory.depth for memory in memories),
+        "memory_bits": sum(memory.bits for memory in memories),
         "resources": _counts(unit.resources(findings.board.cost_family)),
     }
     if findings.synthesised is not None:

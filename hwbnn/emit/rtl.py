@@ -87,8 +87,8 @@ def emit_memories(design: Design) -> FileSet:
     """Contents of the units' memories: `<instance>_<memory>.hex`, one word a line."""
     return FileSet.of(
         {
-            f"{instance.name}_{memory.name}.hex": words.hex_lines(
-                memory.words, lane_bits=memory.lane_bits
+            f"{instance.name}_{memory.shape.name}.hex": words.hex_lines(
+                memory.words, lane_bits=memory.shape.lane_bits
             )
             for instance in design.instances
             for memory in instance.unit.memories()
@@ -101,7 +101,7 @@ def _unit_cell(design: Design, instance: Instance, structure: Structure, folder:
     parameters = [Parameter(key, str(value)) for key, value in unit.parameters().items()]
     if re.search(r"\bStructure\b", _source(unit.module)):
         parameters.append(Parameter("Structure", str(structure.value)))
-    stems = dict.fromkeys(memory.name.rstrip("0123456789") for memory in unit.memories())
+    stems = dict.fromkeys(memory.name.rstrip("0123456789") for memory in unit.memory_shapes())
     for stem in stems:
         parameter = "".join(part.capitalize() for part in stem.split("_")) + "File"
         parameters.append(Parameter(parameter, f'"{folder}{name}_{stem}"'))

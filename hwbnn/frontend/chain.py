@@ -85,13 +85,9 @@ class Quantizer:
     scale: FloatArray
     offset: float = 0.0
 
-    def integers(self, values: FloatArray) -> IntArray:
-        """Floats that the quantizer gave to integers."""
-        return np.rint((values.astype(np.float64) - self.offset) / self.scale).astype(np.int64)
-
-    def integers_in(self, values: FloatArray, order: IntArray) -> IntArray:
-        """The same for floats in the tensor's order."""
-        scale = self.scale[order] if self.scale.ndim else self.scale
+    def integers(self, values: FloatArray, order: IntArray | None = None) -> IntArray:
+        """Floats that the quantizer gave to integers; order: of the columns, if not the value's."""
+        scale = self.scale if order is None or not self.scale.ndim else self.scale[order]
         return np.rint((values.astype(np.float64) - self.offset) / scale).astype(np.int64)
 
 
@@ -171,10 +167,6 @@ class Chain:
             steps=(*self.steps, step),
             places=self.places if places is None else places,
         )
-
-    def without_steps(self) -> "Chain":
-        """Return the value at the chain's start, in the present shape."""
-        return replace(self, steps=())
 
     def split(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
         """Return the steps up to the last quantizer, and those after it."""

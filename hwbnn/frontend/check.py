@@ -130,7 +130,7 @@ def _first_difference(
         order = made.orders[op.name]
         ours = values[op.name][:, order]
         floats = np.asarray(tensors[quantizer.tensor], np.float32).reshape(ours.shape)
-        theirs = quantizer.integers_in(floats, order)
+        theirs = quantizer.integers(floats, order)
         if (ours != theirs).any():
             image, element = (int(i) for i in np.argwhere(ours != theirs)[0])
             where = made.titles.get(op.name, op.name)

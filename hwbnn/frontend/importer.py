@@ -101,8 +101,8 @@ def finish(made: Translation, *, output: Output) -> Imported:
         )
     if not choose and tensor in made.softmax:
         raise ModelError(
-            f"{made.softmax[tensor][0]}: output must be the class when the network ends with it, not "
-            "its values; choose the label as output or take it out"
+            f"{made.softmax[tensor][0]}: output must be the class when the network ends with it, "
+            "not its values; choose the label as output or take it out"
         )
     if tensor in made.softmax:
         tensor = made.softmax[tensor][1]

@@ -24,7 +24,8 @@ class Preprocess:
     def apply(self, pixels: IntArray) -> FloatArray:
         """Pixels to the model's float32 input, each step rounded to float32."""
         scaled = pixels.astype(np.float32) / np.float32(self.divisor)
-        return (scaled - np.float32(self.mean)) / np.float32(self.std)
+        shifted = scaled - np.float32(self.mean)
+        return np.asarray(shifted / np.float32(self.std), np.float32)
 
     def __str__(self) -> str:
         scaled = "p" if self.divisor == 1 else f"p / {self.divisor:g}"
@@ -46,7 +47,8 @@ class OutputValues:
     def apply(self, output: IntArray) -> FloatArray:
         """Integers (frames, elements) to the model's own floats."""
         rows = np.arange(output.shape[1]) if self.values.shape[0] > 1 else 0
-        return self.values[rows, output - self.low]
+        floats: FloatArray = self.values[rows, output - self.low]
+        return floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -94,27 +94,39 @@ class Style(Enum):
     BLOCK = "block"
 
 
-@dataclass(frozen=True, eq=False)
-class Memory:
-    """A read-only memory: `words` are bit vectors, given as lane codes (depth, lanes).
-
-    Word a is written to file `<instance>_<name>.hex` on line a, lane 0 least significant.
-    """
+@dataclass(frozen=True)
+class MemoryShape:
+    """A read-only memory without its contents: what its cost depends on."""
 
     name: str
+    depth: int
+    lanes: int
     lane_bits: int
-    words: IntArray
-    style: Style = Style.AUTO
+    style: Style = Style.DISTRIBUTED
 
     @property
     def width(self) -> int:
         """Bits of a word."""
-        return self.lane_bits * int(self.words.shape[1])
+        return self.lane_bits * self.lanes
 
     @property
-    def depth(self) -> int:
-        """Number of words."""
-        return int(self.words.shape[0])
+    def bits(self) -> int:
+        """Bits in all."""
+        return self.depth * self.width
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """A read-only memory: `words` are lane codes, int64 (depth, lanes), lane 0 least significant.
+
+    Word a is on line a of the file `<instance>_<name>.hex`.
+    """
+
+    shape: MemoryShape
+    words: IntArray
+
+    def __post_init__(self) -> None:
+        assert self.words.shape == (self.shape.depth, self.shape.lanes), self.shape
 
 
 @dataclass(frozen=True)
@@ -200,6 +212,10 @@ class Unit(ABC):
     @abstractmethod
     def parameters(self) -> dict[str, int]:
         """SystemVerilog parameters by name, without memory files."""
+
+    def memory_shapes(self) -> tuple[MemoryShape, ...]:
+        """Shapes of `memories()`, without the work of filling them."""
+        return ()
 
     def memories(self) -> tuple[Memory, ...]:
         """Read-only memories; parameter `<Name>File` of the module names the hex file."""

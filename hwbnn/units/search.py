@@ -9,9 +9,23 @@ count. Table s holds that threshold at word (fold << s) + prefix. The hardware i
 import numpy as np
 
 from hwbnn.ir.dtype import IntArray, smallest
-from hwbnn.ir.unit import Memory, Style
+from hwbnn.ir.unit import Memory, MemoryShape, Style
 
 BLOCK_BITS = 1 << 14  # a table above this goes to block RAM, which costs a second cycle a step
+
+
+def shapes(
+    channels: int, steps: int, *, low: int, high: int, lanes: int
+) -> tuple[MemoryShape, ...]:
+    """Return the shapes of `tables`."""
+    folds = -(-channels // lanes)
+    bits = smallest(low, high + 1).bits
+    result = []
+    for step in range(steps.bit_length()):
+        depth = folds << step
+        style = Style.BLOCK if depth * lanes * bits > BLOCK_BITS else Style.DISTRIBUTED
+        result.append(MemoryShape(f"thresholds{step:03d}", depth, lanes, bits, style))
+    return tuple(result)
 
 
 def tables(thresholds: IntArray, *, low: int, high: int, lanes: int) -> tuple[Memory, ...]:
@@ -27,20 +41,18 @@ def tables(thresholds: IntArray, *, low: int, high: int, lanes: int) -> tuple[Me
     padded[:channels, :steps] = np.clip(thresholds, low, high + 1)
     dtype = smallest(low, high + 1)
     result = []
-    for step in range(bits):
+    for step, shape in enumerate(shapes(channels, steps, low=low, high=high, lanes=lanes)):
         index = (np.arange(1 << step) << (bits - step)) + (1 << (bits - 1 - step)) - 1
         words = padded[:, index].reshape(folds, lanes, 1 << step).transpose(0, 2, 1)
-        codes = dtype.encode(words.reshape(-1, lanes))
-        style = Style.BLOCK if codes.size * dtype.bits > BLOCK_BITS else Style.DISTRIBUTED
-        result.append(Memory(f"thresholds{step:03d}", dtype.bits, codes, style))
+        result.append(Memory(shape, dtype.encode(words.reshape(-1, lanes))))
     return tuple(result)
 
 
-def cycles_per_step(steps: tuple[Memory, ...]) -> int:
+def cycles_per_step(steps: tuple[MemoryShape, ...]) -> int:
     """Cycles of a search step: 2 where any table is block RAM (registered read), else 1."""
     return 2 if any(table.style is Style.BLOCK for table in steps) else 1
 
 
-def latency(steps: tuple[Memory, ...]) -> int:
+def latency(steps: tuple[MemoryShape, ...]) -> int:
     """Registers from x to count."""
     return len(steps) * cycles_per_step(steps)

@@ -15,10 +15,10 @@ from hwbnn.ir.unit import (
     Family,
     Folding,
     Memory,
+    MemoryShape,
     Port,
     Resources,
     Side,
-    Style,
     Unit,
     Write,
     pops,
@@ -91,7 +91,7 @@ class Thresholds(Unit):
                 at=np.zeros(1, np.int64),
                 cycle=1,
                 repeats=self.outputs[0].beats,
-                latency=2 + search.latency(self._tables()),
+                latency=2 + search.latency(self._table_shapes),
                 reads=(pops(Port(Side.INPUT), always),),
                 writes=(Write(Port(Side.OUTPUT), always),),
             ),
@@ -101,7 +101,7 @@ class Thresholds(Unit):
         return cost.thresholds(self, family)
 
     def parameters(self) -> dict[str, int]:
-        tables = self._tables()
+        tables = self._table_shapes
         return {
             "Pe": self.pe,
             "Elements": self.elements,
@@ -115,24 +115,43 @@ class Thresholds(Unit):
             "Base": 0 if self.output_dtype.kind is Kind.BIPOLAR else self.base,
         }
 
+    def memory_shapes(self) -> tuple[MemoryShape, ...]:
+        return (*self._table_shapes, self._direction_shape)
+
     def memories(self) -> tuple[Memory, ...]:
         """Tables of the search on x ^ descending (signed, so ~x = -x - 1), and the directions.
 
         x < T is ~x >= -T, and counts of ~x over the reversed, negated row count those not reached.
         If shared, every table has one lane, used by all lanes.
         """
-        lanes = 1 if self.shared else self.pe
-        folds = -(-self.descending.shape[0] // lanes)
-        flags = np.zeros((folds * lanes, 1), np.int64)
-        flags[: self.descending.shape[0], 0] = self.descending
-        directions = Memory("descending", 1, flags.reshape(folds, lanes), Style.DISTRIBUTED)
-        return (*self._tables(), directions)
-
-    def _tables(self) -> tuple[Memory, ...]:
+        low, high = self._compared_range
         rows = np.where(self.descending[:, None], -self.thresholds[:, ::-1], self.thresholds)
+        tables = search.tables(rows, low=low, high=high, lanes=self._table_lanes)
+        shape = self._direction_shape
+        flags = np.zeros(shape.depth * shape.lanes, np.int64)
+        flags[: self.descending.shape[0]] = self.descending
+        return (*tables, Memory(shape, flags.reshape(shape.depth, shape.lanes)))
+
+    @property
+    def _table_lanes(self) -> int:
+        return 1 if self.shared else self.pe
+
+    @property
+    def _table_shapes(self) -> tuple[MemoryShape, ...]:
+        low, high = self._compared_range
+        lanes = self._table_lanes
+        return search.shapes(*self.thresholds.shape, low=low, high=high, lanes=lanes)
+
+    @property
+    def _direction_shape(self) -> MemoryShape:
+        folds = -(-self.descending.shape[0] // self._table_lanes)
+        return MemoryShape("descending", folds, self._table_lanes, 1)
+
+    @property
+    def _compared_range(self) -> tuple[int, int]:
+        """Range of x and ~x."""
         low, high = self.input_dtype.min, self.input_dtype.max
-        low, high = min(low, ~high), max(high, ~low)
-        return search.tables(rows, low=low, high=high, lanes=1 if self.shared else self.pe)
+        return min(low, ~high), max(high, ~low)
 
     @classmethod
     def examples(cls) -> tuple[Unit, ...]:

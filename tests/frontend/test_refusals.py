@@ -129,6 +129,15 @@ def test_float_weights_in_a_quantized_model() -> None:
 def test_weight_quantizers(name: str, value: object, text: str) -> None:
     model = mlp(SIZES, weight_bits=3)
     tensor(model, name, value)
+    lines = refusal(model).split("\n")
+    where = "MatMul" if "scale of its" in text else "Quant"
+    names = [n.name for n in model.graph.node if n.op_type == where]
+    assert any(text.format(f"{found} ({where})") in lines for found in names)
+
+
+def test_wide_activation() -> None:
+    model = mlp(SIZES, act_bits=2)
+    tensor(model, "bits", 9)
     names = [n.name for n in model.graph.node if n.op_type == "Quant"]
     assert refusal(model).split("\n") == [
         f"{name} (Quant): activation must have at most 256 levels (8 bits), not 511; "
@@ -220,9 +229,9 @@ def test_non_monotone_is_a_table_or_refused() -> None:
     model = non_monotone(784, input_bits=8)
     quantizer = next(n for n in model.graph.node if "moved" in n.input)
     assert re.fullmatch(
-        rf"{quantizer.name} \(BipolarQuant\): what it quantizes must rise or fall with the sum over "
-        r"its \d{6} values, or the sum must have at most 16384; take out fold_over \(Abs\) or make "
-        "the layer before it smaller",
+        rf"{quantizer.name} \(BipolarQuant\): what it quantizes must rise or fall with the sum "
+        r"over its \d{6} values, or the sum must have at most 16384; take out fold_over \(Abs\) or "
+        "make the layer before it smaller",
         refusal(model),
     )
 
@@ -230,8 +239,8 @@ def test_non_monotone_is_a_table_or_refused() -> None:
 def test_wide_output() -> None:
     model = mlp((784, 64, 10), input_bits=8, weight_bits=8, act_bits=8, relu=True)
     assert re.fullmatch(
-        r"m: output must have at most 4194304 values in all, not 10 x \d{7}; put a quantizer before "
-        "the output",
+        r"m: output must have at most 4194304 values in all, not 10 x \d{7}; put a quantizer "
+        "before the output",
         refusal(model),
     )
 
@@ -239,7 +248,7 @@ def test_wide_output() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [
-        ("hwbnn.input", "{", 'must be JSON like {"divisor": 255.0, "mean": 0.0, "std": 1.0}, not {'),
+        ("hwbnn.input", "{", 'like {"divisor": 255.0, "mean": 0.0, "std": 1.0}, not {; mend'),
         ("hwbnn.input", '{"divisor": 0}', 'not {"divisor": 0}; mend or remove it'),
         ("hwbnn.input", '{"scale": 1}', 'not {"scale": 1}; mend or remove it'),
         ("hwbnn.classes", "[1]", "metadata hwbnn.classes: must be a JSON list of names, not [1]"),
@@ -319,4 +328,3 @@ def test_malformed_node() -> None:
     model = mlp(SIZES, style="new")
     del node(model, "BatchNormalization").input[2:]
     assert "must" in refusal(model)
-

@@ -103,7 +103,7 @@ def test_fold_to_needs_a_positive_target() -> None:
 
 def test_fold_to_fit_follows_the_port_and_the_limit() -> None:
     design = lower(binary_mlp())
-    roomy, tight = Resources(53200, 106400, 140, 220), Resources(4000, 106400, 140, 220)
+    roomy, tight = Resources(53200, 106400, 140, 220), Resources(1200, 106400, 140, 220)
     fast = fold_to_fit(design, port_bits=64, limit=roomy, family=Family.XC7)
     slow = fold_to_fit(design, port_bits=64, limit=tight, family=Family.XC7)
     assert fast.bound <= 98 < slow.bound

@@ -40,7 +40,11 @@ def mvu(depth: int = 4) -> Design:
 def test_wide_beats(cache) -> None:
     """784 pixels of 8 bits in one beat; and two designs in one program do not meet."""
     rng = random.Random(3)
-    streams = [Stream(unsigned(8), 784, 784), Stream(unsigned(3), 5, 12), Stream(unsigned(33), 2, 4)]
+    streams = [
+        Stream(unsigned(8), 784, 784),
+        Stream(unsigned(3), 5, 12),
+        Stream(unsigned(33), 2, 4),
+    ]
     jobs = [Job(queue(s), random_frames(s, 9, rng), Gate(s.lanes, 100)) for s in streams]
     for job, result in zip(jobs, cosim_many(jobs, cache=cache), strict=True):
         assert (result.output == job.frames).all()

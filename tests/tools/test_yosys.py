@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Yosys: counts per instance, clear errors, and the netlist equals the integers."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwbnn.emit import bench
+from hwbnn.emit.file_set import FileSet
+from hwbnn.emit.rtl import Structure, emit_rtl
+from hwbnn.errors import ToolError
+from hwbnn.ir.design import Design
+from hwbnn.ir.dtype import BIPOLAR
+from hwbnn.ir.fifo import Fifo, Storage
+from hwbnn.ir.unit import Family, Style
+from hwbnn.tools import cosim, yosys
+from hwbnn.units import Mvu
+from tests.units.single import single
+
+need_yosys = pytest.mark.skipif(not yosys.available(), reason="needs pip install 'hwbnn[synth]'")
+
+
+def small(style: Style = Style.DISTRIBUTED) -> Design:
+    rng = np.random.default_rng(3)
+    weights = rng.choice([-1, 1], (6, 40))
+    thresholds = rng.integers(-8, 9, (6, 1))
+    unit = Mvu(
+        weights,
+        BIPOLAR,
+        BIPOLAR,
+        BIPOLAR,
+        thresholds,
+        pe=3,
+        simd=20,
+        stages=2,
+        weight_style=style,
+    )
+    fifo = Fifo(unit.inputs[0], 2, Storage.LUTRAM)
+    return single(unit, before=fifo, after=Fifo(unit.outputs[0], 2, Storage.LUTRAM))
+
+
+@need_yosys
+@pytest.mark.parametrize("family", list(Family))
+def test_counts_each_instance(family: Family, tmp_path: Path) -> None:
+    structure = Structure.XC7 if family is Family.XC7 else Structure.ECP5
+    design = small(Style.BLOCK)
+    report = yosys.synthesise(
+        emit_rtl(design, structure=structure), design.name, family, work=tmp_path
+    )
+    assert set(report.instances) == {"unit_dut", "fifo_before", "fifo_after"}
+    unit = report.instances["unit_dut"]
+    assert unit.bram > 0 and unit.ff > 0 and 60 < unit.lut < 300
+    assert report.total.lut >= unit.lut + report.instances["fifo_before"].lut
+
+
+@need_yosys
+def test_netlist_equals_the_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    design = small()
+    files = emit_rtl(design, structure=Structure.XC7)
+    gates = yosys.netlist(files, design.name, "unit_dut", work=tmp_path)
+    assert "LUT6_2" in gates.text("gates.sv") and "CARRY4" in gates.text("gates.sv")
+
+    def bench_with_gates(designs: list[Design]) -> FileSet:
+        sources = bench.emit_bench(designs)
+        (top,) = (slot.module for slot in bench.slots(designs))
+        text = sources.text(f"{top}.sv")
+        text = re.sub(r"hwbnn_mvu #\(.*?\) unit_dut", "gates unit_dut", text, flags=re.DOTALL)
+        return FileSet({**sources.files, **gates.files, f"{top}.sv": text.encode()})
+
+    monkeypatch.setattr(cosim, "emit_bench", bench_with_gates)
+    frames = np.random.default_rng(5).choice([-1, 1], (50, 40))
+    found = cosim.cosim(design, frames, cache=tmp_path / "cache")
+    assert found.complete
+    np.testing.assert_array_equal(found.output, design.run(frames))
+
+
+@need_yosys
+def test_names_the_error(tmp_path: Path) -> None:
+    broken = FileSet.of({"broken.sv": "module broken; assign x = ; endmodule\n"})
+    with pytest.raises(ToolError, match=r"(?s)ERROR.*\.log"):
+        yosys.synthesise(broken, "broken", Family.XC7, work=tmp_path)
+
+
+def test_missing_yosys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yosys, "_native", lambda: False)
+    monkeypatch.setattr(yosys, "_yowasp", lambda: None)
+    with pytest.raises(ToolError, match=r"yosys: must be installed, .*hwbnn\[synth\]"):
+        yosys.synthesise(FileSet({}), "none", Family.XC7, work=tmp_path)
