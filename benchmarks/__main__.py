@@ -10,7 +10,9 @@ NOT_BENCHMARKS = {"__init__", "__main__", "record"}
 
 def names() -> list[str]:
     """Every benchmark of this folder."""
-    return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in NOT_BENCHMARKS)
+    return sorted(
+        p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in NOT_BENCHMARKS
+    )
 
 
 def main(wanted: list[str]) -> None:

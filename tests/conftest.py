@@ -44,6 +44,6 @@ def hwbnn(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A 16-8-8-4 network with 1-bit weights and activations."""
-    path = tmp_path_factory.mktemp("models") / "small.onnx"
+    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
     path.write_bytes(mlp((16, 8, 8, 4), style="new").SerializeToString())
     return path

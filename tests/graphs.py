@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Graphs and designs made by hand for the tests; the oracle of the passes is `evaluate`."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from hwbnn.ir.design import Design
@@ -19,7 +21,7 @@ def binary_mlp(sizes: tuple[int, ...] = TFC, *, seed: int = 0, argmax: bool = Fa
         Input("x", sizes[0], unsigned(8)),
         Staircase("q", "x", sizes[0], np.array([[128]]), np.array([False]), 0, BIPOLAR),
     ]
-    for layer, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
         name = f"fc{layer}"
         weights = rng.choice([-1, 1], (outputs, inputs))
         ops.append(Dense(name, ops[-1].name, weights, BIPOLAR, smallest(-inputs, inputs)))

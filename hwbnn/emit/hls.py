@@ -157,7 +157,14 @@ def _rom(memory: Memory) -> Rom:
         f"{{{', '.join([f'0x{piece:x}' for piece in row])}}}" for row in padded.view("<u8").tolist()
     )
     piece_bits = min(memory.shape.width, _PIECE_BITS)
-    return Rom(memory.shape.name, memory.shape.depth, pieces, piece_bits, _rom_impl(memory.shape.style), rows)
+    return Rom(
+        memory.shape.name,
+        memory.shape.depth,
+        pieces,
+        piece_bits,
+        _rom_impl(memory.shape.style),
+        rows,
+    )
 
 
 def _rom_impl(style: Style) -> str:

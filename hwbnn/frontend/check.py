@@ -5,12 +5,12 @@ import numpy as np
 
 from hwbnn.errors import MismatchError, ModelError
 from hwbnn.frontend.chain import Chain
-from hwbnn.frontend.literal import evaluate
 from hwbnn.frontend.oracle import Oracle
 from hwbnn.frontend.translation import Label, Translation
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import FloatArray, Graph
 from hwbnn.ir.ops import ArgMax, Dense
+from hwbnn.sim.reference import evaluate
 
 RANDOM_SAMPLES = 8
 POWERS = (

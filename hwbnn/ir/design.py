@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.fifo import Fifo
 from hwbnn.ir.graph import OutputValues
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family, Resources, Unit
-from hwbnn.ir.fifo import Fifo
 
 
 @dataclass(frozen=True)
@@ -109,5 +109,3 @@ class Design:
         """Fewest cycles a frame that the folding allows: the busiest actor, or the borders."""
         borders = max(self.input.stream.beats, self.output.stream.beats)
         return max([borders, *(instance.unit.cycles for instance in self.instances)])
-
-

@@ -58,7 +58,9 @@ class Fifo:
             return Resources(lut=storage + control, ff=3 * count_bits)
         rows = 32 if family is Family.XC7 else 16
         per_lut = 2 if family is Family.XC7 else 1
-        storage = -(-self.depth // rows) * -(-self.stream.bits // per_lut) * (
-            1 if family is Family.XC7 else 2
+        storage = (
+            -(-self.depth // rows)
+            * -(-self.stream.bits // per_lut)
+            * (1 if family is Family.XC7 else 2)
         )
         return Resources(lut=storage + control + 2 * count_bits, ff=4 * count_bits)

@@ -129,5 +129,3 @@ def verify_design(design: Design) -> None:
 def _stream_at(design: Design, end: End, what: str) -> Stream:
     unit = design[end.instance]
     return (unit.outputs if what == "producer" else unit.inputs)[end.port]
-
-

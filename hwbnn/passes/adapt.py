@@ -30,9 +30,7 @@ def adapt(design: Design) -> Design:
         name = f"{edge.consumer.instance}_width"
         converters[edge.consumer.instance] = Instance(name, unit)
         edges.append(Edge(edge.name, edge.fifo, edge.producer, End(name)))
-        edges.append(
-            Edge(f"{edge.consumer.instance}_in", Fifo(wanted), End(name), edge.consumer)
-        )
+        edges.append(Edge(f"{edge.consumer.instance}_in", Fifo(wanted), End(name), edge.consumer))
     instances: list[Instance] = []
     for instance in design.instances:
         if instance.name in converters:

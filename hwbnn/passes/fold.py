@@ -77,7 +77,7 @@ def cheapest(unit: Unit, *, target_cycles: int, family: Family) -> Unit | None:
 
 
 def with_units(design: Design, instances: tuple[Instance, ...]) -> Design:
-    """Put other units in, and let each edge carry its producer's stream (the input its reader's)."""
+    """Put other units in; each edge carries its producer's stream, the input its reader's."""
     units = {instance.name: instance.unit for instance in instances}
     edges = []
     for edge in design.edges:

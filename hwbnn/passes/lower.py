@@ -2,6 +2,7 @@
 """Lower: Graph to Design, one unit an operator, staircases fused into the product before them."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import assert_never
 
 import numpy as np
@@ -42,7 +43,7 @@ def chain(name: str, instances: Iterable[Instance], graph: Graph) -> Design:
     """Join instances one after another, each through a FIFO of the least depth."""
     instances = tuple(instances)
     edges = [Edge("in", Fifo(instances[0].unit.inputs[0]), None, End(instances[0].name))]
-    for producer, consumer in zip(instances, instances[1:], strict=False):
+    for producer, consumer in pairwise(instances):
         edges.append(
             Edge(
                 f"{producer.name}_out",
@@ -140,5 +141,3 @@ def _lookup(source: DType, op: Table) -> Lookup:
     inside = (domain >= 0) & (domain < op.values.shape[1])
     values = op.values[:, np.where(inside, domain, 0)]
     return Lookup(values, source, op.dtype, op.elements, origin=op.name)
-
-

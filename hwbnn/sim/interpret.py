@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Interpreter: a Graph on many frames, bit-packed, on all cores; and its plain definition."""
+"""Interpreter: a Graph on many frames, bit-packed, on all cores."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -7,16 +7,15 @@ from typing import assert_never
 
 import numpy as np
 
-from hwbnn.errors import ConfigError
-from hwbnn.ir.dtype import IntArray, Kind
+from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph
-from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table, count_to_value
+from hwbnn.ir.ops import ArgMax, Dense, Input, Staircase, Table
 from hwbnn.sim import layers
 from hwbnn.sim.layers import Layer, Value
+from hwbnn.sim.reference import checked
 
 BATCH_ELEMENTS = 1 << 21  # of the widest value, in one batch
 FEWEST, MOST = 16, 4096  # frames in a batch
-REFERENCE_FRAMES = 64
 
 
 class Interpreter:
@@ -32,7 +31,7 @@ class Interpreter:
 
     def run(self, frames: IntArray) -> IntArray:
         """Frames (count, elements), uint8 or any integers, to int64 (count, elements)."""
-        frames = _checked(self.graph, frames)
+        frames = checked(self.graph, frames)
         out = np.empty((len(frames), self.graph[self.graph.output].elements), np.int64)
         share = -(-len(frames) // self.threads)
         batch = max(FEWEST, min(self._batch, share))
@@ -56,42 +55,6 @@ class Interpreter:
         for name, source_name, layer in self._steps:
             values[name] = layer(values[source_name])
         return values[self.graph.output].as_integers()
-
-
-def reference(graph: Graph, frames: IntArray) -> IntArray:
-    """Evaluate a Graph as its operators are defined, in plain int64."""
-    frames = _checked(graph, frames).astype(np.int64)
-    out = np.empty((len(frames), graph[graph.output].elements), np.int64)
-    for start in range(0, len(frames), REFERENCE_FRAMES):
-        part = slice(start, start + REFERENCE_FRAMES)
-        values: dict[str, IntArray] = {}
-        for op in graph.ops:
-            x = frames[part] if isinstance(op, Input) else values[op.source]
-            values[op.name] = _define(op, x)
-        out[part] = values[graph.output]
-    return out
-
-
-def _define(op: Op, x: IntArray) -> IntArray:
-    match op:
-        case Input():
-            return x
-        case Dense():
-            product: IntArray = x @ op.weights.T
-            return product
-        case Staircase():
-            count = (x[:, :, None] >= op.thresholds).sum(axis=2)
-            count = np.where(op.descending, op.steps - count, count)
-            return count_to_value(count, base=op.base, dtype=op.dtype)
-        case Table():
-            rows = np.arange(x.shape[1]) if len(op.values) > 1 else 0
-            looked_up: IntArray = op.values[rows, x - op.low]
-            return looked_up
-        case ArgMax():
-            index: IntArray = x.argmax(axis=1)[:, None]
-            return index
-        case _:
-            assert_never(op)
 
 
 def _steps(graph: Graph) -> list[tuple[str, str, Layer]]:
@@ -132,19 +95,3 @@ def _follower(graph: Graph, op: Dense) -> Staircase | None:
     if not isinstance(reader, Staircase) or not layers.fuses(reader):
         return None
     return reader if layers.is_binary(op, graph[op.source].dtype) else None
-
-
-def _checked(graph: Graph, frames: IntArray) -> IntArray:
-    source = graph.input
-    if frames.ndim != 2 or frames.shape[1] != source.elements:
-        raise ConfigError(
-            f"{graph.name}: frames must be an array (frames, {source.elements}), not {frames.shape}"
-        )
-    if not np.issubdtype(frames.dtype, np.integer):
-        raise ConfigError(
-            f"{graph.name}: frames must be integers ({source.dtype}), not {frames.dtype}"
-        )
-    free = frames.dtype == np.uint8 and source.dtype.kind is Kind.UNSIGNED
-    if not (free and source.dtype.bits >= 8) and not source.dtype.holds(frames):
-        raise ConfigError(f"{graph.name}: frames must hold values of {source.dtype} alone")
-    return np.ascontiguousarray(frames, np.uint8 if frames.dtype == np.uint8 else np.int64)

@@ -131,7 +131,9 @@ class Lookup(Unit):
         """
         codes = self.output_dtype.encode(self.values)
         shapes = self.memory_shapes()
-        padded = np.zeros((self._depth * len(shapes) >> self.input_dtype.bits, codes.shape[1]), np.int64)
+        padded = np.zeros(
+            (self._depth * len(shapes) >> self.input_dtype.bits, codes.shape[1]), np.int64
+        )
         padded[: codes.shape[0]] = codes
         by_lane = padded.reshape(-1, len(shapes), codes.shape[1])
         words = by_lane.transpose(1, 0, 2).reshape(len(shapes), -1, 1)

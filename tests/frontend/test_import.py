@@ -15,12 +15,11 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from hwbnn import zoo
 from hwbnn.frontend import Oracle, Output, check, import_model, load_model, preprocess_of
-from hwbnn.frontend.literal import evaluate
 from hwbnn.ir.dtype import BIPOLAR, IntArray, unsigned
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.ops import ArgMax, Dense, Input, Staircase, Table
 from hwbnn.ir.text import graph_text
-from hwbnn.sim.interpret import reference
+from hwbnn.sim.reference import evaluate
 from tests.frontend.trained import digits, shared
 from tests.models import lfc, mlp, pixels
 
@@ -238,14 +237,6 @@ def test_batches() -> None:
         else:
             extent.dim_param = batch
         assert graph_text(import_model(model, name="m")) == graph_text(one)
-
-
-def test_literal_equals_the_definition() -> None:
-    for options in OPTIONS:
-        model = mlp(SIZES, **options)
-        graph = import_model(model, name="m", check=False)
-        frames = pixels(model, 20).astype(np.int64)
-        assert np.array_equal(evaluate(graph, frames)[graph.output], reference(graph, frames))
 
 
 def test_negated_weights_of_a_two_bit_layer() -> None:

@@ -16,10 +16,10 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from hwbnn.errors import ModelError
 from hwbnn.frontend import import_model
-from hwbnn.frontend.literal import evaluate
 from hwbnn.ir.dtype import BIPOLAR, IntArray, unsigned
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.ops import Dense, Input, Staircase, Table
+from hwbnn.sim.reference import evaluate
 
 Floats = npt.NDArray[np.float32]
 QONNX = "qonnx.custom_op.general"

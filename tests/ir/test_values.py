@@ -53,9 +53,7 @@ def test_streams_pack_and_unpack(
     dtype: DType, lanes: int, elements: int, vectors: int, frames: int
 ) -> None:
     stream = Stream(dtype, lanes, elements, vectors)
-    codes = np.random.default_rng(lanes).integers(
-        0, 1 << dtype.bits, (frames, vectors * elements)
-    )
+    codes = np.random.default_rng(lanes).integers(0, 1 << dtype.bits, (frames, vectors * elements))
     packed = stream.pack(dtype.decode(codes))
     assert packed.shape == (frames * stream.beats, lanes)
     np.testing.assert_array_equal(stream.unpack(packed), dtype.decode(codes))

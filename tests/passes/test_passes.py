@@ -27,7 +27,9 @@ from tests.graphs import (
 TYPES = [BIPOLAR, unsigned(1), unsigned(2), unsigned(8), signed(3), signed(4)]
 
 
-@pytest.mark.parametrize("foldings", [{}, TFC_64_CYCLES, TFC_UNROLLED, {"fc0": LayerFolding(9, 50)}])
+@pytest.mark.parametrize(
+    "foldings", [{}, TFC_64_CYCLES, TFC_UNROLLED, {"fc0": LayerFolding(9, 50)}]
+)
 def test_design_means_what_the_graph_means(foldings: dict[str, LayerFolding]) -> None:
     graph = binary_mlp(argmax=True)
     frames = pixels(graph, 20)
@@ -36,7 +38,9 @@ def test_design_means_what_the_graph_means(foldings: dict[str, LayerFolding]) ->
 
 @pytest.mark.parametrize("data", TYPES, ids=str)
 @pytest.mark.parametrize("weight", [BIPOLAR, signed(2), signed(4)], ids=str)
-@pytest.mark.parametrize("out", [BIPOLAR, unsigned(1), unsigned(2), signed(3), unsigned(8)], ids=str)
+@pytest.mark.parametrize(
+    "out", [BIPOLAR, unsigned(1), unsigned(2), signed(3), unsigned(8)], ids=str
+)
 def test_every_arithmetic_means_the_same(data: DType, weight: DType, out: DType) -> None:
     graph = integer_mlp(data, weight, out)
     frames = pixels(graph, 30)

@@ -8,7 +8,8 @@ from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, unsigned
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table
-from hwbnn.sim.interpret import Interpreter, reference
+from hwbnn.sim.interpret import Interpreter
+from hwbnn.sim.reference import reference
 
 ACTIVATIONS = (
     BIPOLAR,
