@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Needs python3 (3.11 or newer), make and g++; everything else goes into .venv.
 
+MAKEFLAGS += --no-print-directory # tests read what the makefiles that we emit print
+
 PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
