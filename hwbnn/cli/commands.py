@@ -12,11 +12,11 @@ from hwbnn import flow, zoo
 from hwbnn.board import find_board
 from hwbnn.cli import screen, tables
 from hwbnn.cli.images import Images, read_images
-from hwbnn.emit.keywords import SYSTEMVERILOG
 from hwbnn.emit.report import Json
 from hwbnn.errors import ConfigError, ModelError
 from hwbnn.frontend import inspect_model, load_model
 from hwbnn.ir.graph import Preprocess
+from hwbnn.ir.reserved import RESERVED
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.step import Proof, Step
 from hwbnn.tools.output import result_folder, write
@@ -69,7 +69,7 @@ def _name(model: str) -> str:
     """Return the design's name: an identifier in C and SystemVerilog, and no word of theirs."""
     stem = model.removeprefix(ZOO) if model.startswith(ZOO) else Path(model).stem
     name = re.sub(r"\W", "_", stem, flags=re.ASCII).strip("_") or "model"
-    taken = name[0].isdigit() or name in SYSTEMVERILOG or name.startswith("hwbnn_")
+    taken = name[0].isdigit() or name in RESERVED or name.startswith("hwbnn_")
     return f"net_{name}" if taken else name
 
 

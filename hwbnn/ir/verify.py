@@ -10,6 +10,7 @@ from hwbnn.ir.design import Design, End
 from hwbnn.ir.dtype import Kind
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table
+from hwbnn.ir.reserved import RESERVED
 from hwbnn.ir.stream import Stream
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -32,6 +33,8 @@ def _op_problems(op: Op, index: int, seen: dict[str, Op]) -> list[str]:
     problems = []
     if op.name in seen or not IDENTIFIER.fullmatch(op.name):
         problems.append(f"{op.name}: name must be a unique identifier")
+    if op.name in RESERVED:
+        problems.append(f"{op.name}: name must not be a word of SystemVerilog or C++")
     if isinstance(op, Input) != (index == 0):
         problems.append(f"{op.name}: exactly the first operator must be the Input")
     if isinstance(op, Input):

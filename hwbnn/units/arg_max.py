@@ -20,7 +20,6 @@ from hwbnn.ir.unit import (
     Write,
     pops,
 )
-from hwbnn.units import cost
 from hwbnn.units.folds import check_folding, divisors
 
 
@@ -84,7 +83,11 @@ class ArgMax(Unit):
         )
 
     def resources(self, family: Family) -> Resources:
-        return cost.arg_max(self, family)
+        """A comparison and two selections a node of the tree."""
+        bits, index = self.input_dtype.bits, self.outputs[0].dtype.bits
+        nodes = self.pe - 1 + (self.inputs[0].vector_beats > 1)
+        each = 1.5 * bits + index if family is Family.XC7 else 3.0 * bits + index
+        return Resources(lut=nodes * each + 8, ff=(nodes + 1) * (bits + index) / 2 + 10)
 
     def parameters(self) -> dict[str, int]:
         return {

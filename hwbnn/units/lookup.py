@@ -98,7 +98,9 @@ class Lookup(Unit):
         )
 
     def resources(self, family: Family) -> Resources:
-        return cost.lookup(self, family)
+        copies = self.memory_shapes() * (self.pe if self.shared else 1)
+        registers = Resources(ff=self.pe * self.output_dtype.bits + 2)
+        return registers + cost.memories(copies, family)
 
     def parameters(self) -> dict[str, int]:
         return {

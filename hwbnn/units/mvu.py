@@ -176,7 +176,52 @@ class Mvu(Unit):
     # ---- cost --------------------------------------------------------------------------------
 
     def resources(self, family: Family) -> Resources:
-        return cost.mvu(self, family)
+        lut = self.pe * self._lane_luts(family) + self._control_luts(family)
+        logic = Resources(lut=lut, ff=self._registers())
+        return logic + cost.memories(self.memory_shapes(), family)
+
+    def _lane_luts(self, family: Family) -> float:
+        tables, inputs = self._table_shapes, self.simd
+        bits, weight_bits = self.input_dtype.bits, self.weight_dtype.bits
+        if self.mode is Mode.XNOR:
+            constant = self._weight_shape.depth == 1
+            sums = cost.popcount(inputs, pe=self.pe, constant=constant, family=family)
+        else:
+            factor = None if self.mode is Mode.ADD else weight_bits
+            sums = cost.products(inputs, pe=self.pe, bits=bits, weight_bits=factor, family=family)
+        lane = sums + self._sum_bits * (1.0 if family is Family.XC7 else 2.5) + 1
+        if len(tables) > 1:
+            lane += len(tables) * (tables[0].lane_bits / 2 + 2)
+        return lane
+
+    def _control_luts(self, family: Family) -> float:
+        data, folds = self.simd * self.input_dtype.bits, self.synapse_folds
+        luts = 12.0 + 3 * self._weight_shape.depth.bit_length()
+        if self.neuron_folds > 1:
+            luts += data + (cost.ram(folds, data, family) if folds > 1 else 0)
+        return luts
+
+    def _registers(self) -> float:
+        weights, steps = self._weight_shape, len(self._table_shapes)
+        data, folds, width = self.simd * self.input_dtype.bits, self.synapse_folds, self._sum_bits
+        result = 1 if steps == 1 else width
+        count = data + self.pe * (result + (width if folds > 1 else 0))
+        count += 3 * weights.depth.bit_length() + 8
+        if self.neuron_folds > 1 and folds == 1:
+            count += data
+        if steps > 1:
+            count += self.pe * sum(width + step + 1 for step in range(steps))
+        if weights.style is not Style.BLOCK and weights.depth > 1:
+            count += weights.width
+        return count + self.stages * self.pe * data / 3
+
+    @property
+    def _sum_bits(self) -> int:
+        """Bits of the accumulator; one threshold starts it, so it must hold that too, signed."""
+        tables = self._table_shapes
+        if len(tables) == 1:
+            return max(self.accumulator.bits, tables[0].lane_bits) + 1
+        return self.accumulator.bits
 
     # ---- parameters and memories -------------------------------------------------------------
 

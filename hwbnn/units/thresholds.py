@@ -98,7 +98,14 @@ class Thresholds(Unit):
         )
 
     def resources(self, family: Family) -> Resources:
-        return cost.thresholds(self, family)
+        tables = self._table_shapes
+        bits, steps = self.input_dtype.bits + 1, len(tables)
+        compare = tables[0].lane_bits / 2 if tables[0].depth > 1 else 1
+        logic = Resources(
+            lut=self.pe * steps * compare + 2 * steps,
+            ff=self.pe * (bits + sum(bits + step for step in range(1, steps)) + steps),
+        )
+        return logic + cost.memories(tables * (self.pe if self.shared else 1), family)
 
     def parameters(self) -> dict[str, int]:
         tables = self._table_shapes

@@ -20,7 +20,6 @@ from hwbnn.ir.unit import (
     Write,
     pops,
 )
-from hwbnn.units import cost
 from hwbnn.units.folds import check_folding
 
 
@@ -100,7 +99,14 @@ class WidthConverter(Unit):
         )
 
     def resources(self, family: Family) -> Resources:
-        return cost.width_converter(self, family)
+        """A selection of offsets for every place, and what is kept."""
+        if self.in_lanes == self.out_lanes:
+            return Resources(lut=1)
+        small, large = sorted((self.in_lanes, self.out_lanes))
+        bits, even = self.dtype.bits, large % small == 0
+        choices = (1.0 if even else 2.0 + large / small / 2) * (1 if family is Family.XC7 else 1.5)
+        places = large if even else large + small
+        return Resources(lut=places * bits * choices + 10, ff=(large - 1) * bits + 4)
 
     def parameters(self) -> dict[str, int]:
         return {

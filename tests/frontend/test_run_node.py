@@ -6,7 +6,8 @@ import onnx
 import pytest
 from onnx import helper
 
-from hwbnn.frontend.names import RESERVED, identifier, node_names
+from hwbnn.frontend.names import identifier, node_names
+from hwbnn.ir.reserved import RESERVED
 from hwbnn.frontend.run_node import EXACT, NodeRunner
 from hwbnn.frontend.weights import binary_grid
 

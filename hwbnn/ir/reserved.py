@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keywords: words that no design can be named by (IEEE 1800-2017, table B.1)."""
+"""Words that no design, layer or stream can be named by."""
 
+# IEEE 1800-2017, table B.1.
 SYSTEMVERILOG = frozenset(
     """
     accept_on alias always always_comb always_ff always_latch and assert assign assume automatic
@@ -26,3 +27,19 @@ SYSTEMVERILOG = frozenset(
     wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor
     """.split()
 )
+
+# ISO C++17, [lex.key]; the words of SystemVerilog are left out.
+CPP = frozenset(
+    """
+    alignas alignof and_eq asm auto bitand bitor bool catch char char16_t char32_t compl const_cast
+    constexpr decltype delete double dynamic_cast explicit false float friend goto inline long main
+    mutable namespace noexcept not_eq nullptr operator or_eq private public register
+    reinterpret_cast short sizeof static_assert static_cast switch template thread_local throw true
+    try typeid typename using volatile wchar_t xor_eq
+    """.split()
+)
+
+# A design's own first and last stream.
+BORDERS = frozenset({"in", "out"})
+
+RESERVED = SYSTEMVERILOG | CPP | BORDERS
