@@ -24,7 +24,7 @@ DESIGNS: dict[str, tuple[tuple[int, ...], dict[str, LayerFolding]]] = {
     "TFC, 64 cycles a frame": (TFC, TFC_64_CYCLES),
     "TFC, unrolled": (TFC, TFC_UNROLLED),
     "TFC, serial": (TFC, {}),
-    "LFC, 8192 cycles a frame": (
+    "LFC, 4096 cycles a frame": (
         LFC,
         {
             "q": LayerFolding(1),
