@@ -3,16 +3,16 @@
 
 from hwbnn.ir.design import Design, Edge
 from hwbnn.ir.fifo import Fifo, Storage
-from hwbnn.ir.unit import Actor, Family, Side
+from hwbnn.ir.unit import Actor, Family, Port, Side
 
 
 def size_fifos(design: Design, *, family: Family = Family.XC7) -> Design:
     """Return the design with every FIFO deep enough that it does not slow the design down.
 
-    A reader may take its whole vector in a burst and then stay away until the next, while the
-    writer goes on: one vector of beats, plus the slots reserved by words still in the writer's
-    pipeline (L + X + 1, timing.md rule 4), lets both run at their own pace. If neither end ever
-    pauses, the latter suffice.
+    One word a cycle needs the slots reserved by words still in the writer's pipeline, L + X + 1.
+    A reader that takes a vector in a burst and then stays away, while the writer goes on, needs
+    room for one vector of beats besides. A reader that takes a word in every firing does not: it
+    hands the words on as fast as they come.
     """
     return design.with_fifos({e.name: _sized(design, e, family) for e in design.edges})
 
@@ -31,7 +31,7 @@ def _depth(design: Design, edge: Edge, *, extra: bool) -> int:
     writer = _actor(design, edge, Side.OUTPUT)
     reader = _actor(design, edge, Side.INPUT)
     in_flight = (1 if writer is None else writer.latency) + int(extra) + 1
-    if _never_pauses(writer) and _never_pauses(reader):
+    if reader is None or _never_pauses(reader, edge):
         return in_flight
     return edge.stream.vector_beats + in_flight
 
@@ -48,6 +48,9 @@ def _actor(design: Design, edge: Edge, side: Side) -> Actor | None:
     raise AssertionError(edge.name)
 
 
-def _never_pauses(actor: Actor | None) -> bool:
-    """Return whether the actor touches its channels in every firing (a border can)."""
-    return actor is None or actor.cycle == len(actor.at) == 1
+def _never_pauses(reader: Actor, edge: Edge) -> bool:
+    """Return whether the actor takes a word of the edge in every firing."""
+    assert edge.consumer is not None
+    port = Port(Side.INPUT, edge.consumer.port)
+    (read,) = (access for access in reader.reads if access.port == port)
+    return reader.cycle == len(reader.at) and bool((read.release > 0).all())

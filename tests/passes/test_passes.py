@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The passes keep the meaning of the graph, and refuse what cannot be."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from hwbnn.ir.text import design_text, graph_text
 from hwbnn.ir.unit import Family, Resources, Style
 from hwbnn.passes import LayerFolding, adapt, fold, fold_to, fold_to_fit, lower
 from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
+from hwbnn.sim.engine import performance
 from hwbnn.units.lookup import Lookup
 from hwbnn.units.mvu import Mode, Mvu
 from hwbnn.units.thresholds import Thresholds
@@ -158,4 +161,19 @@ def test_fifos_are_as_deep_as_the_rule_says() -> None:
     edges = {edge.name: edge.fifo for edge in design.edges}
     assert edges["in"].depth == 2  # neither end pauses: L + X + 1
     assert edges["fc1_out"].depth == 8 + design["fc1"].actors()[0].latency + 1
+    assert edges["out"].depth == design["fc3"].actors()[0].latency + 1
     assert all(fifo.storage is not Storage.BLOCK for fifo in edges.values())
+
+
+def test_fifos_never_slow_a_design_down() -> None:
+    """In steady state every random design reaches the bound of its folding."""
+    rng = np.random.default_rng(5)
+    for seed in range(60):
+        sizes = tuple(int(size) for size in rng.integers(2, 130, rng.integers(3, 7)))
+        graph = binary_mlp(sizes, seed=seed, argmax=bool(seed % 2))
+        foldings = {"q": LayerFolding(int(rng.integers(1, sizes[0] + 1)))}
+        for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
+            pe, simd = rng.integers(1, outputs + 1), rng.integers(1, inputs + 1)
+            foldings[f"fc{layer}"] = LayerFolding(int(pe), int(simd), int(rng.integers(0, 3)))
+        design = finished(graph, foldings)
+        assert performance(design, frames=300).period == design.bound, foldings
