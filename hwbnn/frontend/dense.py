@@ -12,7 +12,7 @@ from hwbnn.frontend.run_node import attribute
 from hwbnn.frontend.weights import Constant, Weights, binary_grid, dense_weights
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, smallest, unsigned
 from hwbnn.ir.graph import FloatArray
-from hwbnn.ir.ops import Dense
+from hwbnn.ir.ops import Dense, sum_range
 
 MAX_EXACT = 1 << 24  # float32 holds every integer up to here
 
@@ -86,7 +86,7 @@ def dense(
         )
     columns = np.empty_like(weights.integers)
     columns[:, order] = weights.integers
-    low, high = sum_range(columns, values.dtype)
+    low, high = sum_range(columns, int(values.levels[0]), int(values.levels[-1]))
     op = Dense(name, source, columns, weights.dtype, smallest(low, high))
     offset = values.offset * weights.scale * columns.sum(axis=1)
     entry = Affine(values.scale * weights.scale, offset, low, high, _exact(values, weights))
@@ -106,13 +106,6 @@ def oriented_weights(node: onnx.NodeProto, constant: Constant, where: str) -> We
     if node.op_type == "MatMul" or not attribute(node, "transB", 0):
         value, scale = value.T, None if scale is None else scale.T
     return dense_weights(constant, value, scale, where)
-
-
-def sum_range(weights: IntArray, dtype: DType) -> tuple[int, int]:
-    """Return the least and greatest sum of any output for any input of a type."""
-    ends = weights * dtype.min, weights * dtype.max
-    low, high = np.minimum(*ends).sum(axis=1).min(), np.maximum(*ends).sum(axis=1).max()
-    return int(low), int(high)
 
 
 def _exact(values: Values, weights: Weights) -> bool:

@@ -14,9 +14,9 @@ from hwbnn.frontend.importer import finish
 from hwbnn.frontend.load import model_inputs, verify_model
 from hwbnn.frontend.translate import translate
 from hwbnn.frontend.translation import Translation
-from hwbnn.ir.dtype import BIPOLAR, DType
+from hwbnn.ir.dtype import BIPOLAR
 from hwbnn.ir.graph import Preprocess
-from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table
+from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table, value_range
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,6 @@ def _layer(op: Dense | Staircase | Table | ArgMax, ops: tuple[Op, ...], made: Tr
 
 
 def _range(op: Op, made: Translation) -> tuple[int, int]:
-    match op:
-        case Dense() if op.name in made.sums:
-            return made.sums[op.name].low, made.sums[op.name].high
-        case Staircase() if op.dtype != BIPOLAR:
-            return op.base, op.base + op.steps
-        case Table():
-            return int(op.values.min()), int(op.values.max())
-        case _:
-            dtype: DType = op.dtype
-            return dtype.min, dtype.max
+    if isinstance(op, Dense) and op.name in made.sums:
+        return made.sums[op.name].low, made.sums[op.name].high
+    return value_range(op)

@@ -89,6 +89,25 @@ def sources(op: Op) -> tuple[str, ...]:
     return () if isinstance(op, Input) else (op.source,)
 
 
+def value_range(op: Op) -> tuple[int, int]:
+    """Return the least and greatest value that an operator gives."""
+    match op:
+        case Staircase() if op.dtype.kind is not Kind.BIPOLAR:
+            return op.base, op.base + op.steps
+        case Table():
+            return int(op.values.min()), int(op.values.max())
+        case _:
+            return op.dtype.min, op.dtype.max
+
+
+def sum_range(weights: IntArray, low: int, high: int) -> tuple[int, int]:
+    """Return the least and greatest sum of any row of weights, for inputs of [low, high]."""
+    total, magnitude = weights.sum(axis=1), np.abs(weights).sum(axis=1)
+    positive, negative = (magnitude + total) // 2, (total - magnitude) // 2
+    least, most = positive * low + negative * high, positive * high + negative * low
+    return int(least.min()), int(most.max())
+
+
 def count_to_value(count: IntArray, *, base: int, dtype: DType) -> IntArray:
     """Return the value that a staircase's count stands for."""
     return 2 * count - 1 if dtype.kind is Kind.BIPOLAR else base + count

@@ -9,7 +9,16 @@ from hwbnn.errors import ModelError
 from hwbnn.ir.design import Design, End
 from hwbnn.ir.dtype import Kind
 from hwbnn.ir.graph import Graph
-from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table
+from hwbnn.ir.ops import (
+    ArgMax,
+    Dense,
+    Input,
+    Op,
+    Staircase,
+    Table,
+    sum_range,
+    value_range,
+)
 from hwbnn.ir.reserved import RESERVED
 from hwbnn.ir.stream import Stream
 
@@ -69,8 +78,7 @@ def _dense_problems(op: Dense, source: Op) -> list[str]:
         )
     if not op.weight_dtype.holds(op.weights):
         problems.append(f"{op.name}: weights must be of type {op.weight_dtype}")
-    ends = op.weights * source.dtype.min, op.weights * source.dtype.max
-    low, high = np.minimum(*ends).sum(axis=1).min(), np.maximum(*ends).sum(axis=1).max()
+    low, high = sum_range(op.weights, *value_range(source))
     if low < op.dtype.min or high > op.dtype.max:
         problems.append(f"{op.name}: accumulator must hold [{low}, {high}], not {op.dtype}")
     return problems

@@ -11,7 +11,7 @@ from hwbnn.ir.design import Design, Edge, End, Instance
 from hwbnn.ir.dtype import DType, Kind, smallest
 from hwbnn.ir.fifo import Fifo
 from hwbnn.ir.graph import Graph
-from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table
+from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table, value_range
 from hwbnn.ir.unit import Unit
 from hwbnn.ir.verify import verify_graph
 from hwbnn.units.arg_max import ArgMax as ArgMaxUnit
@@ -89,8 +89,16 @@ def _source_dtype(graph: Graph, op: Dense | Staircase | Table | ArgMax) -> DType
 
 def _mvu(graph: Graph, dense: Dense, staircase: Staircase | None) -> Mvu:
     source = _source_dtype(graph, dense)
+    ends = value_range(graph[dense.source])
     if staircase is None:
-        return Mvu(dense.weights, dense.weight_dtype, source, dense.dtype, origin=dense.name)
+        return Mvu(
+            dense.weights,
+            dense.weight_dtype,
+            source,
+            dense.dtype,
+            input_range=ends,
+            origin=dense.name,
+        )
     weights, thresholds = _ascending(dense, staircase)
     weight_dtype = dense.weight_dtype
     if weight_dtype.kind is not Kind.BIPOLAR:
@@ -101,6 +109,7 @@ def _mvu(graph: Graph, dense: Dense, staircase: Staircase | None) -> Mvu:
         source,
         staircase.dtype,
         thresholds,
+        input_range=ends,
         base=staircase.base,
         origin=dense.name,
     )

@@ -28,9 +28,11 @@ def memories(shapes: Iterable[MemoryShape], family: Family) -> Resources:
 
 
 def popcount(inputs: int, *, pe: int, constant: bool, family: Family) -> float:
-    """LUTs of one lane's XNOR-popcount: hwbnn_popcount and hwbnn_compress, cell by cell."""
+    """LUTs of one lane's XNOR-popcount: hwbnn_popcount and below, cell by cell."""
     if family is Family.ECP5:
-        return inputs * (0.7 if constant else 2.3)
+        adders = (inputs - 1) // 2 if constant else 0  # shared by the lanes
+        shared = adders * min(2.0, 10 / pe)
+        return shared + _chains(adders or inputs, extra=adders == 0)
     chains = -(-inputs // 5)
     if constant:
         adders = (inputs - 1) // 2
@@ -50,6 +52,17 @@ def popcount(inputs: int, *, pe: int, constant: bool, family: Family) -> float:
             after[place + 2] += counters
         columns = after
     return cells
+
+
+def _chains(inputs: int, *, extra: bool) -> int:
+    # hwbnn_count_ecp5: a level's chains, a carry and their adders, in cells of two LUT4s.
+    numbers, bits = (inputs + (3 if extra else 4)) // 4, 1
+    cells = numbers + 1
+    while numbers > 1:
+        bits += 1
+        cells += (numbers // 2 * (bits + 1) + 1) // 2
+        numbers -= numbers // 2
+    return 2 * cells + extra
 
 
 def products(inputs: int, *, pe: int, bits: int, weight_bits: int | None, family: Family) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, unsigned
-from hwbnn.ir.ops import count_to_value
+from hwbnn.ir.ops import count_to_value, sum_range
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import (
     Actor,
@@ -43,7 +43,8 @@ class Mvu(Unit):
     """y[o] = sum over i of weights[o, i] * x[i], then count of thresholds reached (if any).
 
     weights: int64 (outputs, inputs). thresholds: int64 (outputs, steps), non-decreasing rows, on
-    the sum; None gives the sum itself. base: value of count 0 (ignored for BIPOLAR output).
+    the sum; None gives the sum itself. input_range: least and greatest input, if narrower than
+    its type's. base: value of count 0 (ignored for BIPOLAR output).
     stages: pipeline registers inside the adder tree.
     """
 
@@ -52,6 +53,7 @@ class Mvu(Unit):
     input_dtype: DType
     output_dtype: DType
     thresholds: IntArray | None = None
+    input_range: tuple[int, int] | None = None
     base: int = 0
     vectors: int = 1
     pe: int = 1
@@ -289,8 +291,9 @@ class Mvu(Unit):
         """Range of what the thresholds are compared with: the popcount, or the signed sum."""
         if self.mode is Mode.XNOR:
             return 0, self.synapses
-        low, high = sum_range(self.weights, self.input_dtype)
-        return min(low, -1), high
+        ends = self.input_range or (self.input_dtype.min, self.input_dtype.max)
+        low, high = sum_range(self.weights, *ends)
+        return min(low, -1), max(high, 0)
 
     def _search_tables(self) -> tuple[Memory, ...]:
         if self.thresholds is None:
@@ -311,15 +314,6 @@ class Mvu(Unit):
         return _examples()
 
 
-def sum_range(weights: IntArray, input_dtype: DType) -> tuple[int, int]:
-    """Return the exact least and greatest sum over all rows and inputs, 0 included."""
-    total, magnitude = weights.sum(axis=1), np.abs(weights).sum(axis=1)
-    positive, negative = (magnitude + total) // 2, (total - magnitude) // 2
-    low = positive * input_dtype.min + negative * input_dtype.max
-    high = positive * input_dtype.max + negative * input_dtype.min
-    return min(int(low.min()), 0), max(int(high.max()), 0)
-
-
 def _example(
     weight: DType,
     data: DType,
@@ -332,7 +326,7 @@ def _example(
 ) -> Mvu:
     rng = np.random.default_rng([weight.bits, data.bits, steps, synapses])
     weights = weight.decode(rng.integers(0, 1 << weight.bits, (neurons, synapses)))
-    low, high = sum_range(weights, data)
+    low, high = sum_range(weights, data.min, data.max)
     if out is None:
         return Mvu(weights, weight, data, smallest(min(low, -1), high), vectors=vectors)
     spread = max(2, (high - low) // 4)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The passes keep the meaning of the graph, and refuse what cannot be."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import BIPOLAR, DType, signed, unsigned
 from hwbnn.ir.fifo import Storage
+from hwbnn.ir.graph import Graph
+from hwbnn.ir.ops import Table
 from hwbnn.ir.text import design_text, graph_text
 from hwbnn.ir.unit import Family, Resources, Style
 from hwbnn.passes import LayerFolding, adapt, fold, fold_to, fold_to_fit, lower
@@ -61,8 +64,8 @@ def test_one_bit_inputs_use_the_popcount() -> None:
     assert modes["UINT2"]["fc0"] is Mode.ADD
 
 
-def _mvus(graph: object) -> list[tuple[str, Mvu]]:
-    design = lower(graph)  # type: ignore[arg-type]
+def _mvus(graph: Graph) -> list[tuple[str, Mvu]]:
+    design = lower(graph)
     return [(i.name, i.unit) for i in design.instances if isinstance(i.unit, Mvu)]
 
 
@@ -177,3 +180,17 @@ def test_fifos_never_slow_a_design_down() -> None:
             foldings[f"fc{layer}"] = LayerFolding(int(pe), int(simd), int(rng.integers(0, 3)))
         design = finished(graph, foldings)
         assert performance(design, frames=300).period == design.bound, foldings
+
+
+def test_accumulators_hold_the_exact_range_and_no_more() -> None:
+    graph = integer_mlp(signed(2), BIPOLAR, BIPOLAR)
+    narrow = replace_table(graph, np.array([[-1, 0, 1, 1] * 64]))
+    assert dict(_mvus(graph))["fc0"].accumulator == signed(7)  # 20 inputs of -2 to 1
+    assert dict(_mvus(narrow))["fc0"].accumulator == signed(6)  # of -1 to 1
+    frames = pixels(narrow, 30)
+    np.testing.assert_array_equal(finished(narrow).run(frames), evaluate(narrow, frames))
+
+
+def replace_table(graph: Graph, values: np.ndarray) -> Graph:
+    ops = tuple(replace(op, values=values) if isinstance(op, Table) else op for op in graph.ops)
+    return replace(graph, ops=ops)
