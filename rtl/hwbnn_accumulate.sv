@@ -2,7 +2,8 @@
 // hwbnn_accumulate: result_o is the sum of a_i + b_i over a vector's beats, begun at start_i + carry_i,
 // one cycle after the beat with last_i. start_i and carry_i must be 0 but in the first beat.
 // Structure 1 is one LUT6_2 a bit: a ternary adder in which the (cleared) accumulator and the start
-// share an input (UG474, carry logic).
+// share an input (UG474, carry logic). Structure 2 is half a CCU2C a bit: b_i is one bit and enters
+// as the carry; carry_i must be 0.
 module hwbnn_accumulate #(
     parameter int unsigned Width     = 8,
     parameter bit          Single    = 0,  // every beat is first and last
@@ -62,6 +63,35 @@ module hwbnn_accumulate #(
     end
     logic unused;
     assign unused = &{total, carry, saved};
+  end else if (Structure == 2) begin : gen_ecp5
+    // Half 0 makes b_i[0] the carry; 16'h560A adds A and B | C (see hwbnn_ripple_ecp5).
+    localparam int unsigned Cells = (Width + 2) / 2;
+    logic [2*Cells-1:0] a, b, c, total;
+    assign a = (2 * Cells)'({a_i, b_i[0]});
+    assign b = (2 * Cells)'({held, 1'b0});
+    assign c = (2 * Cells)'({start_i, 1'b1});
+    for (genvar i = 0; i < Cells; i++) begin : gen_cell
+      logic carry_in, carry;
+      if (i == 0) begin : gen_first
+        assign carry_in = 1'b0;
+      end else begin : gen_next
+        assign carry_in = gen_cell[i-1].carry;
+      end
+      CCU2C #(
+          .INIT0(i == 0 ? 16'h000A : 16'h560A), .INIT1(16'h560A),
+          .INJECT1_0("NO"), .INJECT1_1("NO")
+      ) i_cell (
+          .CIN(carry_in), .A0(a[2*i]), .B0(b[2*i]), .C0(c[2*i]), .D0(1'b1),
+          .A1(a[2*i+1]), .B1(b[2*i+1]), .C1(c[2*i+1]), .D1(1'b1),
+          .S0(total[2*i]), .S1(total[2*i+1]), .COUT(carry));
+      if (i == Cells - 1) begin : gen_last
+        logic unused;
+        assign unused = carry;
+      end
+    end
+    assign sum = total[Width:1];
+    logic unused;
+    assign unused = &{total, b_i, carry_i};
   end else begin : gen_behavioural
     assign sum = a_i + b_i + (held | start_i) + Width'(carry_i);
   end

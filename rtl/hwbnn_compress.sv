@@ -5,11 +5,10 @@
 // A level replaces, in every column, 6 or 7 bits by a counter's 3 (two LUTs and their carry chain) and
 // 3 bits by a full adder's 2. After Kumm and Zipf, FPL 2014: the counter is half of their (6,0,6;5).
 module hwbnn_compress #(
-    parameter int unsigned Ones      = 8,
-    parameter int unsigned Twos      = 4,
-    parameter int unsigned Width     = 5,  // of the rows: wide enough for the sum
-    parameter int unsigned Stages    = 0,
-    parameter int unsigned Structure = 1   // 1 xc7, 2 ECP5 (full adders only)
+    parameter int unsigned Ones   = 8,
+    parameter int unsigned Twos   = 4,
+    parameter int unsigned Width  = 5,  // of the rows: wide enough for the sum
+    parameter int unsigned Stages = 0
 ) (
     input  logic                 clk_i,
     input  logic [Ones+Twos-1:0] bits_i,
@@ -24,7 +23,7 @@ module hwbnn_compress #(
   // of the one below that. The plan holds the height of column c before level v in field
   // v * Width + c; it repeats once every column has two bits.
   function automatic int unsigned counters(int unsigned h);
-    counters = Structure == 1 ? (h + 1) / 7 : 0;
+    counters = (h + 1) / 7;
   endfunction
   function automatic int unsigned rest(int unsigned h);
     rest = h > 7 * counters(h) ? h - 7 * counters(h) : 0;
@@ -115,7 +114,7 @@ module hwbnn_compress #(
         for (genvar i = 0; i < Adders; i++) begin : gen_adder
           localparam int unsigned At = From + Height - Passed - 3 * (i + 1);
           logic sum, carry, unused;
-          hwbnn_full_adder #(.Pairs(0), .Structure(Structure)) i_adder (
+          hwbnn_full_adder #(.Pairs(0)) i_adder (
               .plain_i(bits_out[At]), .x_i(bits_out[At+2:At+1]), .w_i(2'b11),
               .sum_o(sum), .carry_o(carry));
           assign gen_level[v+1].bits[Sums+Counters+i] = sum;

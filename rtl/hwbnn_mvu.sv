@@ -41,6 +41,8 @@ module hwbnn_mvu #(
   localparam int unsigned FoldBits = NeuronFolds > 1 ? $clog2(NeuronFolds) : 1;
   localparam int unsigned Widest = AccBits > ThresholdBits ? AccBits : ThresholdBits;
   localparam int unsigned Width = Fused ? Widest + 1 : AccBits;
+  localparam bit Negated = Structure == 2 && Mode == 0;  // the accumulator's carry is a synapse's
+  localparam bit Early = Negated && SearchCycles == 1 && SynapseFolds > 1;  // a register for starts
   localparam int unsigned SearchLatency = CountBits > 1 ? CountBits * SearchCycles : 0;
 
   // ---- firing, operands ------------------------------------------------------------------------
@@ -62,10 +64,11 @@ module hwbnn_mvu #(
   // ---- accumulation: 1 + Stages cycles after the firing ------------------------------------------
 
   logic sum_valid, sum_last, sum_first;
-  logic [FoldBits-1:0] fold_q;
   // verilator lint_off UNUSEDSIGNAL
-  logic [FoldBits-1:0] fold_d;  // used by thresholds in block RAM only
+  logic first_d;  // used by Early only
+  logic [FoldBits-1:0] fold_d;  // used by Early and thresholds in block RAM only
   // verilator lint_on UNUSEDSIGNAL
+  logic [FoldBits-1:0] fold_q;
 
   hwbnn_delay #(.Cycles(1 + Stages)) i_sum_valid (
       .clk_i, .rst_ni, .data_i(fire), .data_o(sum_valid));
@@ -73,10 +76,12 @@ module hwbnn_mvu #(
   if (SynapseFolds == 1) begin : gen_single
     assign sum_last = 1'b1;
     assign sum_first = 1'b1;
+    assign first_d = 1'b1;
   end else begin : gen_beats
     logic first_q;
     hwbnn_delay #(.Cycles(1 + Stages), .Clear(0)) i_sum_last (
         .clk_i, .rst_ni, .data_i(last), .data_o(sum_last));
+    assign first_d = !rst_ni || (sum_valid ? sum_last : first_q);
     always_ff @(posedge clk_i) begin
       if (!rst_ni) first_q <= 1'b1;
       else if (sum_valid) first_q <= sum_last;
@@ -107,7 +112,7 @@ module hwbnn_mvu #(
     if (SearchCycles == 1) begin : gen_distributed
       logic [Pe*ThresholdBits-1:0] table_words[NeuronFolds];
       initial $readmemh({ThresholdsFile, "000", ".hex"}, table_words);
-      assign thresholds = table_words[fold_q];
+      assign thresholds = table_words[Early ? fold_d : fold_q];
     end else begin : gen_block
       (* rom_style = "block", ram_style = "block" *)
       logic [Pe*ThresholdBits-1:0] table_words[NeuronFolds];
@@ -121,7 +126,27 @@ module hwbnn_mvu #(
       assign threshold = thresholds[p*ThresholdBits+:ThresholdBits];
       assign sign = Mode == 0 ? 1'b0 : threshold[ThresholdBits-1];
       assign wide = {{Width - ThresholdBits{sign}}, threshold};
-      assign start[p*Width+:Width] = sum_first ? ~wide : '0;
+      if (Negated) begin : gen_negative
+        // The carry is a synapse's: the start is the threshold's negative, in logic, not in a carry
+        // chain, so that synthesis takes it into the table.
+        logic [Width-1:0] negative;
+        assign negative[0] = wide[0];
+        for (genvar i = 1; i < Width; i++) begin : gen_bit
+          assign negative[i] = wide[i] ^ (|wide[i-1:0]);
+        end
+        if (Early) begin : gen_register
+          logic [Width-1:0] start_q;
+          always_ff @(posedge clk_i) begin
+            if (!first_d) start_q <= '0;  // the flip-flop's reset: no LUT
+            else start_q <= negative;
+          end
+          assign start[p*Width+:Width] = start_q;
+        end else begin : gen_now
+          assign start[p*Width+:Width] = sum_first ? negative : '0;
+        end
+      end else begin : gen_complement
+        assign start[p*Width+:Width] = sum_first ? ~wide : '0;
+      end
     end
   end else begin : gen_start_constant
     // The sum of bipolar products is 2 * popcount - Synapses = 2 * (popcount - half) + odd.
@@ -136,7 +161,7 @@ module hwbnn_mvu #(
     ) i_accumulate (
         .clk_i, .rst_ni, .valid_i(sum_valid), .last_i(sum_last), .a_i(rows_a[p*Width+:Width]),
         .b_i(rows_b[p*Width+:Width]), .start_i(start[p*Width+:Width]),
-        .carry_i(Fused && sum_first), .result_o(sums[p*Width+:Width]));
+        .carry_i(Fused && !Negated && sum_first), .result_o(sums[p*Width+:Width]));
   end
 
   hwbnn_delay #(.Cycles(1 + SearchLatency)) i_push (

@@ -113,7 +113,13 @@ module hwbnn_mvu_product #(
 
   logic [Simd*InBits-1:0] x_q;
   logic [WeightWidth-1:0] w_q;
-  always_ff @(posedge clk_i) x_q <= x;
+  if (Structure == 2 && Mode == 0) begin : gen_inverted  // what hwbnn_popcount wants
+    logic [Simd*InBits-1:0] not_x_q;
+    always_ff @(posedge clk_i) not_x_q <= ~x;
+    assign x_q = ~not_x_q;
+  end else begin : gen_as_is
+    always_ff @(posedge clk_i) x_q <= x;
+  end
   if (BlockWeights != 0 || Depth == 1) begin : gen_ready
     assign w_q = weights;
   end else begin : gen_weights_register

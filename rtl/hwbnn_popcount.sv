@@ -2,9 +2,10 @@
 // hwbnn_popcount: number of ones of x_i XNOR w_i as two rows, a_o + b_o, Stages cycles later; never
 // stalls. Timing: stages in hwbnn/units/mvu.py.
 //
-// Leaves of structures 1 and 2: five synapses (an XNOR and two full adders with XNORs inside) leave
-// one bit of weight 1 and two of weight 2. Constant weights: the whole column of weight 1 depends on
-// x but for inversions, so synthesis shares it among all the lanes that see the same x.
+// Leaves of structure 1: five synapses (an XNOR and two full adders with XNORs inside) leave one bit
+// of weight 1 and two of weight 2. Structure 2: the carry chains of hwbnn_count_ecp5. Constant
+// weights, in both: the whole column of weight 1 depends on x but for inversions, so synthesis
+// shares it among all the lanes that see the same x.
 module hwbnn_popcount #(
     parameter int unsigned Inputs    = 8,
     parameter int unsigned Width     = 4,  // of the rows
@@ -27,6 +28,17 @@ module hwbnn_popcount #(
     localparam int unsigned Unused = Leaves + CountBits;
     logic unused;
     assign unused = &Unused;
+  end else if (Structure == 2 && (Leaves != 2 || Inputs < 3)) begin : gen_ecp5
+    logic [CountBits-1:0] a;
+    logic b;
+    hwbnn_count_ecp5 #(.Inputs(Inputs), .Width(CountBits), .Stages(Stages)) i_count (
+        .clk_i, .x_i(Leaves == 1 ? x_i : ~x_i), .w_i(Leaves == 1 ? '0 : w_i), .a_o(a), .b_o(b));
+    assign a_o = Width'(a);
+    assign b_o = Width'(b);
+    if (Leaves == 1) begin : gen_plain
+      logic unused;
+      assign unused = &w_i;
+    end
   end else begin : gen_structure
     localparam int unsigned Chains = (Inputs + 4) / 5;
     localparam int unsigned Adders = Leaves == 1 ? 0 :
@@ -57,24 +69,20 @@ module hwbnn_popcount #(
       assign sums[Chains-1:0] = starts;
       for (genvar i = 0; i < Chains; i += 2) begin : gen_start
         localparam int unsigned Next = i + 1 < Chains ? i + 1 : i;
-        if (Structure == 1) begin : gen_xc7
-          logic next;
-          LUT6_2 #(.INIT(64'hF00FF00F_99999999)) i_lut (
-              .I0(x_i[i]), .I1(w_i[i]), .I2(x_i[Next]), .I3(w_i[Next]), .I4(1'b1), .I5(1'b1),
-              .O5(starts[i]), .O6(next));
-          if (Next > i) begin : gen_next
-            assign starts[Next] = next;
-          end else begin : gen_unused
-            logic unused;
-            assign unused = next;
-          end
-        end else begin : gen_behavioural
-          assign starts[Next:i] = ~(x_i[Next:i] ^ w_i[Next:i]);
+        logic next;
+        LUT6_2 #(.INIT(64'hF00FF00F_99999999)) i_lut (
+            .I0(x_i[i]), .I1(w_i[i]), .I2(x_i[Next]), .I3(w_i[Next]), .I4(1'b1), .I5(1'b1),
+            .O5(starts[i]), .O6(next));
+        if (Next > i) begin : gen_next
+          assign starts[Next] = next;
+        end else begin : gen_unused
+          logic unused;
+          assign unused = next;
         end
       end
       for (genvar i = 0; i < Adders; i++) begin : gen_adder
         localparam int unsigned At = Chains + 2 * i;
-        hwbnn_full_adder #(.Pairs(1), .Structure(Structure)) i_adder (
+        hwbnn_full_adder #(.Pairs(1)) i_adder (
             .plain_i(sums[i]), .x_i(x_i[At+:2]), .w_i(w_i[At+:2]),
             .sum_o(sums[Chains+i]), .carry_o(bits[Ones+i]));
       end
@@ -85,9 +93,22 @@ module hwbnn_popcount #(
         assign bits[Chains] = ~(x_i[Inputs-1] ^ w_i[Inputs-1]);
       end
     end
-    hwbnn_compress #(
-        .Ones(Ones), .Twos(Adders), .Width(CountBits), .Stages(Stages), .Structure(Structure)
-    ) i_compress (.clk_i, .bits_i(bits), .a_o(a), .b_o(b));
+    if (Structure == 2) begin : gen_count
+      logic [1:0] ones;
+      logic unused;
+      hwbnn_delay #(.Width(2), .Cycles(Stages), .Clear(0)) i_delay (
+          .clk_i, .rst_ni(1'b1), .data_i(2'(bits[Ones-1:0])), .data_o(ones));
+      hwbnn_count_ecp5 #(
+          .Inputs(Adders), .Width(CountBits - 1), .Stages(Stages), .Extra(0)
+      ) i_count (
+          .clk_i, .x_i(bits[Ones+:Adders]), .w_i('0), .a_o(a[CountBits-1:1]), .b_o(unused));
+      assign a[0] = ones[0];
+      assign b = CountBits'(ones[1]);
+    end else begin : gen_compress
+      hwbnn_compress #(
+          .Ones(Ones), .Twos(Adders), .Width(CountBits), .Stages(Stages)
+      ) i_compress (.clk_i, .bits_i(bits), .a_o(a), .b_o(b));
+    end
     assign a_o = Width'(a);
     assign b_o = Width'(b);
   end

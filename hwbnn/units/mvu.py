@@ -191,7 +191,8 @@ class Mvu(Unit):
         else:
             factor = None if self.mode is Mode.ADD else weight_bits
             sums = cost.products(inputs, pe=self.pe, bits=bits, weight_bits=factor, family=family)
-        lane = sums + self._sum_bits * (1.0 if family is Family.XC7 else 2.5) + 1
+        one_adder = family is Family.XC7 or self.mode is Mode.XNOR
+        lane = sums + self._sum_bits * (1.0 if one_adder else 2.5) + 1
         if len(tables) > 1:
             lane += len(tables) * (tables[0].lane_bits / 2 + 2)
         return lane

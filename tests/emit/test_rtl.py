@@ -19,7 +19,12 @@ from hwbnn.tools import verilator
 from hwbnn.units import UNITS, Mvu, Thresholds
 from tests.units.single import random_fifo, random_frames, single
 
-CELLS = (Path(__file__).parents[1] / "units" / "xc7_cells.sv").read_text()
+CELLS = {
+    structure: (
+        Path(__file__).parents[1] / "units" / f"{structure.name.lower()}_cells.sv"
+    ).read_text()
+    for structure in (Structure.XC7, Structure.ECP5)
+}
 
 
 def design_of(kind: type, index: int = 0) -> Design:
@@ -73,7 +78,7 @@ def test_words_survive_packing(lanes: int, bits: int) -> None:
 @pytest.mark.parametrize("structure", Structure, ids=lambda s: s.name)
 @pytest.mark.parametrize("kind", UNITS, ids=lambda kind: kind.__name__)
 def test_verilator_has_no_warning(kind: type, structure: Structure) -> None:
-    cells = FileSet.of({"xc7_cells.sv": CELLS}) if structure is Structure.XC7 else FileSet({})
+    cells = FileSet.of({"cells.sv": CELLS[structure]} if structure in CELLS else {})
     for index in range(len(kind.examples())):
         sources = emit_rtl(design_of(kind, index), structure=structure)
         verilator.lint(sources | cells, top="single")

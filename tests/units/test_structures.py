@@ -19,7 +19,9 @@ from hwbnn.units import Mvu
 from tests.units.single import random_job
 from tests.units.test_registry import describe, seeded
 
-CELLS = FileSet.of({"xc7_cells.sv": Path(__file__).with_name("xc7_cells.sv").read_text()})
+CELLS = FileSet.of(
+    {name: Path(__file__).with_name(name).read_text() for name in ("xc7_cells.sv", "ecp5_cells.sv")}
+)
 FOLDINGS = [(1, 1), (2, 3), (1, 6), (2, 7), (3, 16), (2, 33), (1, 36), (2, 64), (1, 100), (1, 144)]
 
 
@@ -34,6 +36,19 @@ def popcounts() -> list[Mvu]:
     ]
 
 
+def staircases() -> list[Mvu]:
+    """One threshold an output: the sum begins at it; folded every way, the last without folds."""
+    rng = np.random.default_rng(4)
+    weights, thresholds = rng.choice([-1, 1], (6, 40)), rng.integers(-9, 9, (6, 1))
+    unit = Mvu(weights, BIPOLAR, BIPOLAR, BIPOLAR, thresholds)
+    return [
+        replace(unit.fold(Folding(pe, simd)), stages=stages)
+        for pe in (1, 2, 3, 6)
+        for simd in (1, 2, 5, 8, 20, 40)
+        for stages in (0, 1, 4)
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("structure", [Structure.XC7, Structure.ECP5], ids=lambda s: s.name)
 def test_structure_is_exact(structure: Structure, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +56,7 @@ def test_structure_is_exact(structure: Structure, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(cosim, "emit_bench", lambda designs: emit(designs) | CELLS)
     rng = seeded(structure.name)
     examples = [unit for unit in Mvu.examples() if isinstance(unit, Mvu)]
-    jobs = [random_job(unit, rng, frames=9) for unit in (*popcounts(), *examples)]
+    jobs = [random_job(unit, rng, frames=9) for unit in (*popcounts(), *staircases(), *examples)]
     wrong = [
         describe(job, found)
         for job, found in zip(jobs, compare_many(jobs), strict=True)
