@@ -2,25 +2,26 @@
 """Board: what a design must fit, how fast it may be clocked, and what feeds it."""
 
 import difflib
-import tomllib
 from collections.abc import Iterator
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, assert_never
+from typing import Annotated, Literal, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.unit import Family, Resources
 from hwbnn.resources import Room, names, read_text
+from hwbnn.schema import parse_toml, read_file
 
 CLOCK_TOLERANCE = 0.001  # 111.1 MHz means 1000 / 9 MHz
 SECTIONS = ("resources", "limits", "clocks", "memory", "data", "toolchains")
 
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Width = Annotated[int, Field(ge=1, strict=True)]
+Share = Annotated[float, Field(gt=0, le=1, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 
 class Device(Enum):
@@ -47,7 +48,7 @@ class Counts(_Table):
     lut: Count
     ff: Count
     bram: Count
-    bram_kbit: Annotated[int, Field(ge=1)]
+    bram_kbit: Width
     dsp: Count
 
 
@@ -93,7 +94,7 @@ class DataPort(_Table):
     """What carries frames to the accelerator: bits a cycle, and megabytes a second at most."""
 
     port: str
-    bits: Annotated[int, Field(ge=1)]
+    bits: Width
     peak_mb_s: Positive
 
 
@@ -144,12 +145,17 @@ class Board(_Table):
         """Return the clock in MHz: the board's default, or the achievable one that is meant."""
         wanted = self.clocks.default_mhz if mhz is None else mhz
         choices = self.clocks.achievable
+        if not choices:
+            raise ConfigError(
+                f"{self.id}: clocks.source_mhz must be one of which {self.clocks.generator.value} "
+                f"can make a clock, not {self.clocks.source_mhz:g}; see its manual"
+            )
         nearest = min(choices, key=lambda choice: abs(choice - wanted))
-        if abs(nearest - wanted) <= CLOCK_TOLERANCE * wanted:
+        if abs(nearest - wanted) <= CLOCK_TOLERANCE * nearest:
             return nearest
         below = [choice for choice in choices if choice < wanted][-1:]
         above = [choice for choice in choices if choice > wanted][:1]
-        near = " or ".join(f"{choice:.6g}" for choice in below + above)
+        near = " or ".join(f"{choice:.6g}" for choice in below + above or choices[-1:])
         raise ConfigError(
             f"{self.id}: clock must be a frequency that the board can make, not {wanted:g} MHz; "
             f"choose {near}"
@@ -194,7 +200,9 @@ def boards(boards_dir: Path | None = None) -> dict[str, Board]:
         if not boards_dir.is_dir():
             raise ConfigError(f"{boards_dir}: boards folder must exist; create it")
         files = sorted(boards_dir.glob("*.toml"))
-        found += [parse_board(_text(file), where=str(file)) for file in files]
+        found += [
+            parse_board(read_file(file, what="board file"), where=str(file)) for file in files
+        ]
     return {board.id: board for board in found}
 
 
@@ -210,42 +218,4 @@ def find_board(name: str, *, boards_dir: Path | None = None) -> Board:
 
 def parse_board(text: str, *, where: str) -> Board:
     """Return the board of a TOML text; ConfigError names every wrong key."""
-    try:
-        return Board.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: board file must be TOML; {error}") from error
-    except ValidationError as error:
-        raise ConfigError(_problem(where, dict(e)) for e in error.errors()) from error
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: board file must be readable UTF-8; {error}") from error
-
-
-def _problem(where: str, error: dict[str, Any]) -> str:
-    path = ".".join(str(part) for part in error["loc"])
-    match error["type"]:
-        case "extra_forbidden":
-            choices = _keys(error["loc"][:-1])
-            near = difflib.get_close_matches(str(error["loc"][-1]), choices, n=1)
-            mend = f"did you mean {near[0]}?" if near else "remove it"
-            return f"{where}: key must be one of {', '.join(choices)}, not {path}; {mend}"
-        case "missing":
-            return f"{where}: {path} must be given; add it"
-        case "value_error":
-            return f"{where}: {error['ctx']['error']}"
-        case _:
-            return f"{where}: {path}: {error['msg'].lower()}, not {error['input']!r}"
-
-
-def _keys(path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of a table of the board file."""
-    table: type[BaseModel] = Board
-    for part in path:
-        annotation = table.model_fields[str(part)].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        table = annotation
-    return [field.alias or name for name, field in table.model_fields.items()]
+    return parse_toml(Board, text, where=where, what="board file")

@@ -28,6 +28,7 @@ from hwbnn.ir.text import design_text, graph_text
 from hwbnn.ir.unit import Family, Resources
 from hwbnn.passes import LayerFolding, adapt, fold, fold_to, fold_to_fit, lower, size_fifos
 from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
+from hwbnn.schema import read_file
 from hwbnn.sim.engine import Performance, performance, simulate
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.step import Proof, Step
@@ -71,6 +72,7 @@ class BuildResult:
 
     config: BuildConfig
     clock_mhz: float
+    model_sha256: str = ""
     graph: Graph | None = None
     design: Design | None = None
     files: FileSet | None = None
@@ -108,7 +110,8 @@ def _import(result: BuildResult) -> BuildResult:
         packed_input=config.packed_input,
     )
     checked = Check("integers", "the model itself", "equal the model's own outputs on samples")
-    return replace(result, graph=graph, checks=(checked,))
+    sha256 = hashlib.sha256(config.model.read_bytes()).hexdigest()
+    return replace(result, model_sha256=sha256, graph=graph, checks=(checked,))
 
 
 def _lower(result: BuildResult) -> BuildResult:
@@ -131,11 +134,8 @@ def _fold(result: BuildResult) -> BuildResult:
 
 
 def _read_foldings(file: Path, design: Design) -> dict[str, LayerFolding]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: folding file must be readable text; {error}") from error
-    if file.suffix == ".json":
+    text = read_file(file, what="folding file")
+    if file.suffix.lower() == ".json":
         return parse_finn_json(text, where=str(file), design=design)
     return parse_toml(text, where=str(file))
 
@@ -169,7 +169,7 @@ def frames_of(result: BuildResult) -> IntArray:
         pixels = entry.dtype.decode(codes)
     elif pixels.shape[1] != entry.elements:
         raise ConfigError(
-            f"images: an image must have {entry.elements} pixels, not {pixels.shape[1]}"
+            f"images: must be frames of {entry.elements} pixels, not {pixels.shape[1]}; resize them"
         )
     return pixels if graph.host_part is None else Interpreter(graph.host_part).run(pixels)
 
@@ -267,8 +267,8 @@ def report_of(result: BuildResult) -> Json:
     return report(
         Findings(
             version=importlib.metadata.version("hwbnn"),
-            model=result.config.model.name,
-            model_sha256=hashlib.sha256(result.config.model.read_bytes()).hexdigest(),
+            model=result.config.model.name.encode(errors="replace").decode(),  # any bytes
+            model_sha256=result.model_sha256,
             graph=graph_of(result),
             board=result.config.board,
             clock_mhz=result.clock_mhz,

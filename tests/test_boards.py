@@ -81,12 +81,22 @@ def test_port_is_slower_than_the_clock():
             "dps = 220",
             "one of lut, ff, bram, bram_kbit, dsp, not resources.dps; did you",
         ),
-        ("dsp = 220", "dsp = -1", "x.toml: resources.dsp: input should be greater than or equal"),
-        ("dsp = 220", "dsp = 2.5", "x.toml: resources.dsp: input should be a valid integer"),
-        ("schema = 1", "schema = 2", "x.toml: schema: input should be 1, not 2"),
+        ("dsp = 220", "dsp = -1", "x.toml: resources.dsp must be at least 0, not -1"),
+        ("dsp = 220", "dsp = 2.5", "x.toml: resources.dsp must be a whole number, not 2.5"),
+        ("schema = 1", "schema = 2", "x.toml: schema must be 1, not 2"),
         ("schema = 1", "schema = 1\ncolour = 3", "not colour; remove it"),
-        ('family = "zynq7000"', 'family = "zinq"', "should be 'zynq7000' or 'ecp5', not 'zinq'"),
-        ("lut = 0.70", "lut = 1.7", "limits.lut: input should be less than or equal to 1"),
+        (
+            'family = "zynq7000"',
+            'family = "zinq"',
+            "must be one of 'zynq7000' or 'ecp5', not 'zinq'",
+        ),
+        ("lut = 0.70", "lut = 1.7", "limits.lut must be at most 1, not 1.7"),
+        ("dsp = 220", "dsp = true", "x.toml: resources.dsp must be a whole number, not True"),
+        ("dsp = 220", "dsp = '220'", "resources.dsp must be a whole number, not '220'"),
+        ("peak_mb_s = 2100.0", "peak_mb_s = inf", "peak_mb_s must be a finite number, not inf"),
+        ('name = "TUL PYNQ-Z2"', "name = 3", "x.toml: name must be text in quotes, not 3"),
+        ("schema = 1", "colour = " + "[" * 5000, "x.toml: board file must be TOML"),
+        ("schema = 1", "schema = " + "9" * 5000, "x.toml: board file must be TOML"),
         ("source_mhz = 1000.0\n", "", "x.toml: clocks.source_mhz must be given; add it"),
         ("limits = ", "limit = ", "sources must name resources, limits, clocks"),
         ("[resources]", "[resources", "x.toml: board file must be TOML"),
@@ -119,6 +129,27 @@ def test_user_board_wins(tmp_path):
     assert find_board("pynq-z2", boards_dir=tmp_path).resources.lut == 1000
 
 
+def test_user_board_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "mine.toml").write_text(PYNQ, encoding="utf-8-sig")
+    assert find_board("pynq-z2", boards_dir=tmp_path).resources.lut == 53200
+
+
+@pytest.mark.parametrize(
+    ("mhz", "message"),
+    [(float("inf"), "not inf MHz; choose 250"), (float("nan"), "not nan MHz; choose 250")],
+)
+def test_clock_that_is_no_number(mhz: float, message: str):
+    with pytest.raises(ConfigError, match=message):
+        find_board("pynq-z2").clock(mhz)
+
+
+@pytest.mark.parametrize("source", ["1e-9", "1e300"])
+def test_source_that_makes_no_clock(source: str):
+    board = parse_board(PYNQ.replace("source_mhz = 1000.0", f"source_mhz = {source}"), where="x")
+    with pytest.raises(ConfigError, match="source_mhz must be one of which zynq-fclk can make"):
+        board.clock(None)
+
+
 def test_boards_dir_must_exist(tmp_path):
     with pytest.raises(ConfigError, match="boards folder must exist"):
         boards(tmp_path / "nowhere")
@@ -126,5 +157,5 @@ def test_boards_dir_must_exist(tmp_path):
 
 def test_board_file_must_be_text(tmp_path):
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="board file must be readable UTF-8"):
+    with pytest.raises(ConfigError, match="board file must be UTF-8 text, not hold byte 0xff"):
         boards(tmp_path)

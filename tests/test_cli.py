@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: what it prints where, exit statuses, and an untouched folder on bad input."""
 
+import io
 import json
 import os
+import pickle
 import signal
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -210,6 +215,37 @@ def test_no_colour_in_pipes(small_model: Path, tmp_path: Path):
     assert b"\x1b" not in ran.stdout + ran.stderr
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_terminal_without_utf_8(tmp_path: Path, encoding: str):
+    argv = [sys.executable, "-m", "hwbnn", "doctor"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    ran = subprocess.run(argv, capture_output=True, check=True, env=environment)
+    assert b"vivado" in ran.stdout
+    argv = [sys.executable, "-m", "hwbnn", "inspect", str(tmp_path / "ü.onnx"), "--json"]
+    ran = subprocess.run(argv, capture_output=True, check=False, env=environment)
+    assert ran.returncode == 3
+    assert "ü.onnx" in json.loads(ran.stdout)["problems"][0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_full_stdout(options: tuple[str, ...]):
+    argv = [sys.executable, "-m", "hwbnn", "boards", *options]
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ran.returncode == 6
+    assert b"error: stdout: must be writable, not fail: no space left on device" in ran.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names of any bytes")
+def test_model_with_a_name_of_any_bytes(hwbnn: Run, small_model: Path, tmp_path: Path):
+    model = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.onnx"))
+    model.write_bytes(small_model.read_bytes())
+    ran = hwbnn("build", model, "-b", "pynq-z2", "-o", tmp_path / "out", "--json")
+    assert ran.status == 0, ran.err
+    assert ran.json["model"]["file"] == "?.onnx"
+
+
 # ---- simulate ----
 
 
@@ -247,6 +283,32 @@ def test_simulate_picture(hwbnn: Run, tmp_path: Path):
     assert found["outputs"][0]["class"] == golden.logits[0].argmax()
 
 
+IMAGES = np.zeros((3, 16), np.uint8)
+
+
+def npz(**arrays: Any) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+def npy_claiming(shape: str) -> bytes:
+    """A .npy file of 16 bytes that says another shape."""
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(16)
+
+
+def png_claiming(side: int) -> bytes:
+    """A picture of a few bytes that says it is huge."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
@@ -254,6 +316,22 @@ def test_simulate_picture(hwbnn: Run, tmp_path: Path):
         ("a.npy", b"not an array", "images must be readable"),
         ("a.png", b"not a picture", "images must be readable"),
         ("missing.npy", None, "images must be readable"),
+        ("pickle.npy", pickle.dumps([1, 2]), "images must be readable"),
+        ("huge.npy", npy_claiming("(100000000000, 16)"), "images must be readable"),
+        ("huger.npy", npy_claiming("(10000000000000000000000, 16)"), "images must be readable"),
+        ("odd.npy", npy_claiming("(True, 16)"), "images must be readable"),
+        ("open.npy", npy_claiming("(" * 60), "images must be readable"),
+        ("zip.npy", npz(images=IMAGES), "images must be readable"),
+        ("a.npz", b"PK not a zip file", "File is not a zip file"),
+        ("cut.npz", npz(images=IMAGES)[:200], "File is not a zip file"),
+        ("damaged.npz", npz(images=IMAGES).replace(b"descr", b"DESCR"), "Bad CRC-32"),
+        ("array.npz", npy_claiming("(1, 16)"), "File is not a zip file"),
+        ("other.npz", npz(pixels=IMAGES), "must hold an array images, not ['pixels']"),
+        ("few.npz", npz(images=IMAGES, labels=np.zeros(2, int)), "labels must be one whole number"),
+        ("real.npz", npz(images=IMAGES, labels=np.full(3, 0.5)), "an image, 3, not float64"),
+        ("bomb.png", png_claiming(60_000), "DecompressionBombError"),
+        ("flat.npy", npy_claiming("(16,)"), "must have a first axis of frames, and pixels"),
+        ("other_size.npy", npy_claiming("(4, 4)"), "must be frames of 16 pixels, not 4 x 4"),
     ],
 )
 def test_bad_images(
@@ -262,8 +340,9 @@ def test_bad_images(
     if data is not None:
         (tmp_path / name).write_bytes(data)
     ran = hwbnn("simulate", small_model, "-b", "pynq-z2", "-i", tmp_path / name)
-    assert ran.status == 4
+    assert ran.status == 4, ran.err
     assert message in ran.err
+    assert ran.err.count("error: ") == 1
 
 
 def test_float_images(hwbnn: Run, small_model: Path, tmp_path: Path):
@@ -323,6 +402,18 @@ def test_bad_model(hwbnn: Run, tmp_path: Path, name: str):
         (("--boards-dir", "nowhere"), "boards folder must exist"),
         (("--boards-dir", "boards"), "mine.toml: key must be one of schema, id"),
         (("--input-divisor", "0"), "divisor must be above 0, not 0"),
+        (("--input-divisor", "inf"), "x = p / inf must give different finite numbers"),
+        (("--input-divisor", "1e-40"), "must give different finite numbers"),
+        (("--input-mean", "nan"), "must give different finite numbers"),
+        (("--input-std", "1e300"), "must give different finite numbers"),
+        (("--clock-mhz", "inf"), "not inf MHz; choose 250"),
+        (("--clock-mhz", "nan"), "not nan MHz; choose 250"),
+        (("--folding", "finn.json"), "MVAU_hls_0 must be an object of attributes, not 3"),
+        (
+            ("--folding", "boards"),
+            "boards: folding file must be readable, not fail: is a directory",
+        ),
+        (("--folding", "latin.toml"), "folding file must be UTF-8 text, not hold byte 0xfc"),
         (("--until", "fold", "--with", "cosim"), "--with needs a whole build"),
     ],
 )
@@ -340,6 +431,8 @@ def test_bad_choice(
     (tmp_path / "unknown_layer.toml").write_text("[layers.nothing]\npe = 8\n")
     (tmp_path / "not_toml.toml").write_text("= =")
     (tmp_path / "not_json.json").write_text("{")
+    (tmp_path / "finn.json").write_text('{"MVAU_hls_0": 3}')
+    (tmp_path / "latin.toml").write_bytes(b"# \xfc")
     (tmp_path / "boards").mkdir()
     (tmp_path / "boards/mine.toml").write_text("colour = 1")
     monkeypatch.chdir(tmp_path)
@@ -466,6 +559,32 @@ def test_stopped_in_the_middle(
         assert tree(tmp_path) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_a_library_is_imported(
+    small_model: Path, tmp_path: Path, number: signal.Signals
+):
+    swallowing = SLOW_BUILD.replace(
+        "    time.sleep(60)",
+        "    try:\n        time.sleep(60)\n    except BaseException:\n"
+        "        raise ImportError('initialization failed')",
+    )
+    argv = ["build", str(small_model), "-b", "pynq-z2", "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", swallowing, *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "building\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=BUILD_TIMEOUT)
+    assert process.returncode == 128 + number
+    assert "internal error" not in err
+    assert tree(tmp_path) == []
+
+
 def test_internal_error(hwbnn: Run, small_model: Path, monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oh")
@@ -475,6 +594,9 @@ def test_internal_error(hwbnn: Run, small_model: Path, monkeypatch: pytest.Monke
     assert ran.status == 70
     assert ran.err.startswith("internal error: ZeroDivisionError: oh")
     assert "report the traceback" in ran.err
+    as_json = hwbnn("simulate", small_model, "-b", "pynq-z2", "--json")
+    assert as_json.json["exit_status"] == 70
+    assert as_json.json["problems"] == ["ZeroDivisionError: oh"]
     assert "Traceback (" not in ran.err
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flow from Python: steps, figures, proofs."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,23 @@ def test_board_that_is_far_too_small(config: BuildConfig):
     counts = config.board.resources.model_copy(update={"lut": 10})
     with pytest.raises(ConfigError, match="choose a larger board"):
         build(replace(config, board=config.board.model_copy(update={"resources": counts})))
+
+
+def test_model_that_goes_away_after_import(config: BuildConfig, tmp_path: Path):
+    model = tmp_path / "m.onnx"
+    model.write_bytes(config.model.read_bytes())
+    result = build(replace(config, model=model, until=Step.IMPORT))
+    model.unlink()
+    digest = hashlib.sha256(config.model.read_bytes()).hexdigest()
+    assert report_of(result)["model"]["sha256"] == digest
+
+
+def test_folding_file_by_its_ending(config: BuildConfig, tmp_path: Path):
+    file = tmp_path / "folding.JSON"
+    file.write_text('{"MVAU_hls_0": {"PE": 2, "SIMD": 4}}', encoding="utf-8-sig")
+    result = build(replace(config, folding=file, until=Step.FOLD))
+    assert result.design is not None
+    assert result.design.instances[1].unit.folding.pe == 2
 
 
 def test_target_cycles(config: BuildConfig):

@@ -34,25 +34,32 @@ app = typer.Typer(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; `arguments` None: those of the process."""
     session = screen.Session()
-    previous = signal.signal(signal.SIGTERM, _terminate)
+
+    def stop(number: int, _frame: object) -> NoReturn:
+        """Leave by an exception, so that half a result is cleared away."""
+        session.stopped = number
+        sys.exit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as `nohup` and `&` in a script want it
+            signal.signal(number, stop)
     try:
         app(arguments, prog_name="hwbnn", obj=session)
-    except HwbnnError as error:
-        screen.show_error(error, as_json=session.json)
-        sys.exit(error.exit_status)
     except Exception as error:
+        if session.stopped:  # a library that was being imported made another error of it
+            sys.exit(128 + session.stopped)
+        if isinstance(error, HwbnnError):
+            screen.show_error(error, as_json=session.json)
+            sys.exit(error.exit_status)
         if session.debug:
             raise
-        screen.show_internal_error(error)
+        screen.show_internal_error(error, as_json=session.json)
         sys.exit(screen.INTERNAL_ERROR)
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     raise AssertionError("Typer exits")
-
-
-def _terminate(number: int, _frame: object) -> NoReturn:
-    """Leave by an exception, so that half a result is cleared away."""
-    sys.exit(128 + number)
 
 
 def _show_version(wanted: bool) -> None:

@@ -90,7 +90,15 @@ def _preprocess(scale: Scale) -> Preprocess | None:
     for what, value in (("divisor", divisor), ("std", std)):
         if value is not None and not value > 0:
             raise ConfigError(f"input: {what} must be above 0, not {value:g}")
-    return Preprocess(255.0 if divisor is None else divisor, mean, std)
+    found = Preprocess(255.0 if divisor is None else divisor, mean, std)
+    with np.errstate(all="ignore"):
+        floats = found.apply(np.array([0, 255]))
+    if not np.isfinite(floats).all() or floats[0] == floats[1]:
+        raise ConfigError(
+            f"input: {found} must give different finite numbers for pixels 0 and 255, not "
+            f"{floats[0]:g} and {floats[1]:g}; give the divisor, mean and std of the training"
+        )
+    return found
 
 
 def build(
@@ -109,7 +117,7 @@ def build(
         result = flow.build(config, watch=lambda step: progress.say(step.value))
         result = _prove(result, proofs, progress)
         progress.say("write")
-        write(flow.files_of(result), folder)
+        write(flow.files_of(result), folder, target=target)
     report = flow.report_of(result)
     if as_json:
         screen.show_json(report)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images: what the user gives as frames, as integers (frames, pixels), with labels if there are."""
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,38 +42,64 @@ def _read(file: Path) -> Images:
         choices = ", ".join((".npy", ".npz", *PICTURES))
         raise ConfigError(f"{file}: images must be one of {choices}; convert them")
     try:
-        if suffix == ".npy":
-            return Images(_pixels(file, np.load(file, allow_pickle=False)))
-        if suffix == ".npz":
-            return _archive(file)
-        return Images(_picture(file))
-    except (OSError, ValueError, EOFError) as error:
-        raise ConfigError(f"{file}: images must be readable; {error}") from error
-
-
-def _archive(file: Path) -> Images:
-    with np.load(file, allow_pickle=False) as found:
-        if "images" not in found:
-            raise ConfigError(f"{file}: archive must hold an array images, not {list(found)}")
-        pixels = _pixels(file, found["images"])
-        labels = found["labels"].astype(np.int64) if "labels" in found else None
-    if labels is not None and labels.shape != pixels.shape[:1]:
+        match suffix:
+            case ".npy":
+                pixels, labels = _array(file), None
+            case ".npz":
+                pixels, labels = _archive(file)
+            case _:
+                pixels, labels = _picture(file), None
+    except Exception as error:  # a damaged file makes NumPy, zipfile and Pillow raise anything
+        reason = str(error) if isinstance(error, (OSError, ValueError)) else repr(error)
         raise ConfigError(
-            f"{file}: labels must be one an image, {len(pixels)}, not of shape {labels.shape}"
-        )
-    return Images(pixels, labels)
+            f"{file}: images must be readable, not fail: {reason}; save them again"
+        ) from error
+    images = _pixels(file, pixels)
+    return Images(images, _labels(file, labels, frames=len(images)))
+
+
+def _array(file: Path) -> Any:
+    with file.open("rb") as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _archive(file: Path) -> tuple[Any, Any]:
+    with zipfile.ZipFile(file) as archive:
+        held = [name.removesuffix(".npy") for name in archive.namelist()]
+        if "images" not in held:
+            raise ValueError(f"the archive must hold an array images, not {held}")
+        found = []
+        for name in ("images", "labels"):
+            if name in held:
+                with archive.open(f"{name}.npy") as stream:
+                    found.append(np.lib.format.read_array(stream, allow_pickle=False))
+    return found[0], found[1] if len(found) > 1 else None
+
+
+def _picture(file: Path) -> Any:
+    from PIL import Image
+
+    with Image.open(file) as picture:
+        return np.asarray(picture.convert("L")).reshape(1, -1)
 
 
 def _pixels(file: Path, found: Any) -> IntArray:
     if found.dtype != np.uint8:
         raise ConfigError(f"{file}: images must be uint8, not {found.dtype}; convert them")
     if found.ndim < 2 or not found.size:
-        raise ConfigError(f"{file}: images must have a first axis of frames, not {found.shape}")
+        raise ConfigError(
+            f"{file}: images must have a first axis of frames, and pixels, not shape "
+            f"{found.shape}; reshape them"
+        )
     return np.asarray(found.reshape(len(found), -1), np.int64)
 
 
-def _picture(file: Path) -> IntArray:
-    from PIL import Image
-
-    with Image.open(file) as picture:
-        return np.asarray(picture.convert("L"), np.int64).reshape(1, -1)
+def _labels(file: Path, found: Any, *, frames: int) -> IntArray | None:
+    if found is None:
+        return None
+    if found.shape != (frames,) or found.dtype.kind not in "iu":
+        raise ConfigError(
+            f"{file}: labels must be one whole number an image, {frames}, not {found.dtype} of "
+            f"shape {found.shape}; convert them"
+        )
+    return np.asarray(found, np.int64)

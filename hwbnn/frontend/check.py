@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check: the graph gives what the oracle gives, on every output of every sample."""
 
+from math import prod
+
 import numpy as np
 
-from hwbnn.errors import MismatchError, ModelError
+from hwbnn.errors import ConfigError, MismatchError
 from hwbnn.frontend.chain import Chain
 from hwbnn.frontend.oracle import Oracle
 from hwbnn.frontend.translation import Label, Translation
@@ -41,10 +43,10 @@ def check_outputs(
     scales make them inexact, the graph's integer must be the one whose float is nearest.
     """
     pixels = default_samples(graph.input_shape) if samples is None else samples
-    if pixels.size % graph.input.elements or pixels.size == 0:
+    if not len(pixels) or prod(pixels.shape[1:]) != graph.input.elements:
         shape = " x ".join(map(str, pixels.shape))
-        raise ModelError(
-            f"{graph.name}: samples must be frames of {graph.input.elements} pixels, not {shape}"
+        raise ConfigError(
+            f"images: must be frames of {graph.input.elements} pixels, not {shape}; resize them"
         )
     frames = pixels.reshape(-1, graph.input.elements).astype(np.int64)
     values = evaluate(graph, frames)

@@ -48,11 +48,15 @@ def load_model(path: Path | str) -> onnx.ModelProto:
 
 
 def _read(path: Path) -> bytes:
-    if path.is_dir():
-        raise ModelError(f"{path}: model must be a file, not a folder; name the .onnx file in it")
-    if not path.exists():
-        raise ModelError(f"{path}: model must exist; check the path")
     try:
+        if path.is_dir():
+            raise ModelError(
+                f"{path}: model must be a file, not a folder; name the .onnx file in it"
+            )
+        if not path.exists():
+            raise ModelError(f"{path}: model must exist; check the path")
+        if not path.is_file():  # it may have no end
+            raise ModelError(f"{path}: model must be a file, not a pipe or device; save it in one")
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise ModelError(
@@ -62,7 +66,7 @@ def _read(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"{path}: model must be readable, not «{error.strerror}»; check its rights"
+            f"{path}: model must be readable, not «{error.strerror}»; check its path and rights"
         ) from error
     if not data:
         raise ModelError(f"{path}: model must be an ONNX file, not an empty one; {AGAIN}")

@@ -3,11 +3,11 @@
 
 import json
 import re
-import tomllib
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from hwbnn import schema
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design
 from hwbnn.ir.unit import Style, Unit
@@ -47,21 +47,8 @@ class _File(BaseModel):
 
 def parse_toml(text: str, *, where: str) -> dict[str, LayerFolding]:
     """Return the foldings of a TOML file: `[layers.NAME]` with pe, simd, stages, weights."""
-    try:
-        parsed = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: folding file must be TOML; {error}") from error
-    except ValidationError as error:
-        raise ConfigError(_problem(where, dict(e)) for e in error.errors()) from error
+    parsed = schema.parse_toml(_File, text, where=where, what="folding file")
     return {name: _layer(where, name, layer) for name, layer in parsed.layers.items()}
-
-
-def _problem(where: str, error: dict[str, Any]) -> str:
-    path = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        keys = "layers" if len(error["loc"]) == 1 else ", ".join(_Layer.model_fields)
-        return f"{where}: key must be one of {keys}, not {path}; remove or rename it"
-    return f"{where}: {path}: {error['msg'].lower()}, not {error['input']!r}"
 
 
 def _layer(where: str, name: str, layer: _Layer) -> LayerFolding:
@@ -83,37 +70,69 @@ def parse_finn_json(text: str, *, where: str, design: Design) -> dict[str, Layer
     """
     try:
         nodes = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers and nests without end, too
         raise ConfigError(f"{where}: folding file must be JSON; {error}") from error
     if not isinstance(nodes, dict):
-        raise ConfigError(f"{where}: folding file must be an object by node name")
+        raise ConfigError(
+            f"{where}: folding file must be an object by node name, not {type(nodes).__name__}; "
+            "take FINN's folding_config.json"
+        )
     result: dict[str, LayerFolding] = {}
+    named: dict[str, str] = {}  # layer to node
     problems: list[str] = []
     for node, attributes in nodes.items():
-        match = re.fullmatch(r"([A-Za-z]+?)(?:_Batch)?(?:_hls|_rtl)?_(\d+)", node)
+        match = re.fullmatch(r"([A-Za-z]+?)(?:_Batch)?(?:_hls|_rtl)?_([0-9]{1,9})", node)
         if match is None or match[1] not in FINN_NODES:
             continue
-        layers = [i.name for i in design.instances if isinstance(i.unit, FINN_NODES[match[1]])]
+        kinds = FINN_NODES[match[1]]
+        layers = [i.name for i in design.instances if isinstance(i.unit, kinds)]
         index = int(match[2])
         if index >= len(layers):
             problems.append(
                 f"{where}: {node} must name one of {len(layers)} layers of its kind "
-                f"({', '.join(layers) or 'none'})"
+                f"({', '.join(layers) or 'none'}); remove or rename it"
             )
             continue
-        result[layers[index]] = _finn_layer(attributes, has_weights=Mvu in FINN_NODES[match[1]])
+        layer = layers[index]
+        if layer in named:
+            problems.append(
+                f"{where}: {layer} must be named once, not by {named[layer]} and {node}; "
+                "number the nodes of a kind along the dataflow, whether _hls or _rtl"
+            )
+            continue
+        named[layer] = node
+        wrong = _finn_problems(attributes)
+        problems += [f"{where}: {node}{problem}" for problem in wrong]
+        if not wrong:
+            result[layer] = _finn_layer(attributes, has_weights=Mvu in kinds)
+    if not named and not problems:
+        problems = [f"{where}: folding file must name a layer, such as MVAU_0, not none; add it"]
     if problems:
         raise ConfigError(problems)
     return result
 
 
+def _finn_problems(attributes: object) -> list[str]:
+    if not isinstance(attributes, dict):
+        return [f" must be an object of attributes, not {attributes!r}"]
+    problems = []
+    for key, value in attributes.items():
+        match key:
+            case "PE" | "SIMD" if type(value) is not int:  # JSON's true is an int, too
+                problems.append(f".{key} must be a whole number, not {value!r}")
+            case "ram_style" if value not in tuple(FINN_STYLES):
+                problems.append(f".{key} must be one of {', '.join(FINN_STYLES)}, not {value!r}")
+            case "pe" | "Pe" | "simd" | "Simd":  # FINN has many keys: only what is meant for ours
+                problems.append(f": key must be PE or SIMD, not {key}; write it in capitals")
+            case _:
+                pass
+    return problems
+
+
 def _finn_layer(attributes: dict[str, Any], *, has_weights: bool) -> LayerFolding:
-    style = FINN_STYLES.get(attributes.get("ram_style", "")) if has_weights else None
-    return LayerFolding(
-        pe=attributes.get("PE"),
-        simd=attributes.get("SIMD"),
-        weight_style=style,
-    )
+    given = attributes.get("ram_style") if has_weights else None
+    style = None if given is None else FINN_STYLES[given]
+    return LayerFolding(attributes.get("PE"), attributes.get("SIMD"), weight_style=style)
 
 
 def to_toml(design: Design) -> str:

@@ -48,9 +48,9 @@ def result_folder(target: Path, *, replace: bool) -> Iterator[Path]:
             _remove_if_empty(folder)
 
 
-def write(files: FileSet, folder: Path) -> None:
-    """Write files below a folder."""
-    with _reported(folder):
+def write(files: FileSet, folder: Path, *, target: Path | None = None) -> None:
+    """Write files below a folder; `target` is what it will be, for messages."""
+    with _reported(target or folder):
         for name in sorted(files.files):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

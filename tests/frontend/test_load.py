@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loading: what is not a sound ONNX file gets one clear message, and little memory."""
 
+import os
 import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +48,19 @@ def test_missing(tmp_path: Path) -> None:
 def test_folder(tmp_path: Path) -> None:
     text = "FILE: model must be a file, not a folder; name the .onnx file in it"
     assert message(tmp_path) == text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
+def test_no_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.onnx")
+    for path in (tmp_path / "pipe.onnx", Path("/dev/zero")):
+        with pytest.raises(ModelError, match="model must be a file, not a pipe or device"):
+            load_model(path)
+
+
+def test_name_too_long(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="model must be readable, not «.*»; check its path"):
+        load_model(tmp_path / ("x" * 5000))
 
 
 def test_empty(file: Callable[[bytes], Path]) -> None:

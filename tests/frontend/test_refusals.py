@@ -319,9 +319,11 @@ def test_ties_of_the_models_own_arithmetic() -> None:
 
 
 def test_samples_of_another_shape() -> None:
-    with pytest.raises(ModelError) as error:
-        import_model(mlp(SIZES), name="m", samples=np.zeros((3, 5), np.int64))
-    assert str(error.value) == "m: samples must be frames of 16 pixels, not 3 x 5"
+    for shape in ((3, 5), (2, 8), (2, 32), (0, 16)):  # some hold as many pixels in all
+        with pytest.raises(ConfigError) as error:
+            import_model(mlp(SIZES), name="m", samples=np.zeros(shape, np.int64))
+        size = " x ".join(map(str, shape))
+        assert str(error.value) == (f"images: must be frames of 16 pixels, not {size}; resize them")
 
 
 def test_malformed_node() -> None:

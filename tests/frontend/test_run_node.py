@@ -7,9 +7,9 @@ import pytest
 from onnx import helper
 
 from hwbnn.frontend.names import identifier, node_names
-from hwbnn.ir.reserved import RESERVED
 from hwbnn.frontend.run_node import EXACT, NodeRunner
 from hwbnn.frontend.weights import binary_grid
+from hwbnn.ir.reserved import RESERVED
 
 
 def runner() -> NodeRunner:

@@ -132,9 +132,14 @@ def test_folding_file_round_trip() -> None:
     [
         ("[layers.fc0]\npee = 2", "f.toml: key must be one of pe, simd, stages, weights, not"),
         ("[layer.fc0]\npe = 2", "f.toml: key must be one of layers, not layer"),
-        ("[layers.fc0]\npe = 'x'", "f.toml: layers.fc0.pe: input should be a valid integer"),
+        ("[layers.fc0]\npe = 'x'", "f.toml: layers.fc0.pe must be a whole number, not 'x'"),
         ("[layers.fc0]\nweights = 'uram'", "must be one of auto, distributed, block, not uram"),
         ("[layers", "f.toml: folding file must be TOML"),
+        ("layers = 3", "f.toml: layers must be a table, not 3"),
+        ("[layers]\nfc0 = 3", "f.toml: layers.fc0 must be a table, not 3"),
+        ("", "f.toml: layers must be given; add it"),
+        ("a = " + "[" * 5000, "f.toml: folding file must be TOML"),
+        ("[layers.fc0]\npe = " + "9" * 5000, "f.toml: folding file must be TOML"),
     ],
 )
 def test_bad_folding_files(text: str, message: str) -> None:
@@ -157,6 +162,39 @@ def test_finn_folding_configuration() -> None:
         parse_finn_json('{"MVAU_hls_9": {"PE": 1}}', where="f.json", design=lower(graph))
     with pytest.raises(ConfigError, match="f.json: folding file must be JSON"):
         parse_finn_json("{", where="f.json", design=lower(graph))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "f.json: folding file must be an object by node name, not list"),
+        ("[" * 100_000, "f.json: folding file must be JSON"),
+        ('{"MVAU_hls_0": {"PE": ' + "9" * 5000 + "}}", "f.json: folding file must be JSON"),
+        ('{"MVAU_hls_0": 3}', "f.json: MVAU_hls_0 must be an object of attributes, not 3"),
+        ('{"MVAU_hls_0": {"PE": "x"}}', "f.json: MVAU_hls_0.PE must be a whole number, not 'x'"),
+        ('{"MVAU_hls_0": {"PE": 2.0}}', "MVAU_hls_0.PE must be a whole number, not 2.0"),
+        ('{"MVAU_hls_0": {"PE": true}}', "MVAU_hls_0.PE must be a whole number, not True"),
+        ('{"MVAU_hls_0": {"SIMD": [1]}}', "MVAU_hls_0.SIMD must be a whole number, not [1]"),
+        ('{"MVAU_hls_0": {"ram_style": [3]}}', "ram_style must be one of auto, block, ultra"),
+        ('{"MVAU_hls_0": {"ram_style": "x"}}', "ram_style must be one of auto, block, ultra"),
+        ('{"MVAU_hls_0": {"pe": 2}}', "f.json: MVAU_hls_0: key must be PE or SIMD, not pe"),
+        ('{"MVAU_hls_0": {}, "MVAU_rtl_0": {}}', "named once, not by MVAU_hls_0 and MVAU_rtl_0"),
+        ('{"MVAU_hls_\u0663": {"PE": 2}}', "f.json: folding file must name a layer"),
+        ('{"MVAU_' + "9" * 5000 + '": {}}', "f.json: folding file must name a layer"),
+        ('{"layers": {"fc0": {"pe": 2}}}', "f.json: folding file must name a layer, such as"),
+    ],
+)
+def test_bad_finn_folding_configurations(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_finn_json(text, where="f.json", design=lower(binary_mlp()))
+    assert message in str(error.value)
+
+
+def test_all_problems_of_a_finn_configuration_at_once() -> None:
+    text = '{"MVAU_hls_0": 3, "MVAU_hls_9": {}, "MVAU_hls_1": {"PE": "x", "SIMD": 2.5}}'
+    with pytest.raises(ConfigError) as error:
+        parse_finn_json(text, where="f.json", design=lower(binary_mlp()))
+    assert len(error.value.problems) == 4
 
 
 def test_fifos_are_as_deep_as_the_rule_says() -> None:

@@ -44,6 +44,13 @@ def test_complete(tmp_path):
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o755
 
 
+def test_error_names_the_target(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError) as caught:
+        write(FILES, tmp_path / "file", target=tmp_path / "out")
+    assert str(caught.value).startswith(f"{tmp_path / 'out'}: result must be writable")
+
+
 def test_missing_parents_are_made_and_unmade(tmp_path):
     fill(tmp_path / "a/b/out")
     assert (tmp_path / "a/b/out" / MARK).is_file()
