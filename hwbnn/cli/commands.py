@@ -2,6 +2,7 @@
 """What the commands do: call the flow, then show tables or JSON."""
 
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TypeAlias
@@ -13,7 +14,7 @@ from hwbnn.board import find_board
 from hwbnn.cli import screen, tables
 from hwbnn.cli.images import Images, read_images
 from hwbnn.emit.report import Json
-from hwbnn.errors import ConfigError, ModelError
+from hwbnn.errors import ConfigError, ModelError, ToolError
 from hwbnn.frontend import inspect_model, load_model
 from hwbnn.ir.graph import Preprocess
 from hwbnn.ir.reserved import RESERVED
@@ -131,8 +132,15 @@ def _prove(
 ) -> flow.BuildResult:
     for proof in proofs:
         progress.say(proof.value)
-        with tempfile.TemporaryDirectory(prefix="hwbnn-") as work:
-            result = flow.prove(result, proof, work=Path(work))
+        work = Path(tempfile.mkdtemp(prefix="hwbnn-"))
+        try:
+            result = flow.prove(result, proof, work=work)
+        except ToolError:
+            raise  # the message names a log in there
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+        shutil.rmtree(work, ignore_errors=True)
     return result
 
 

@@ -8,9 +8,9 @@ element e's code; bits of no element are 0. Neurons come in blocks of 64 lanes.
 from typing import TypeAlias, TypeVar
 
 import numpy as np
-from numba import njit
 
 from hwbnn.ir.dtype import IntArray
+from hwbnn.sim.compiled import compiled
 from hwbnn.sim.native import LANES, at_least, first_item, mismatches
 
 Words: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
@@ -18,7 +18,7 @@ Bounds: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int16 | np.int64]]
 AnyArray = TypeVar("AnyArray", IntArray, Words)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def product(x: Words, weights: Words, scales: IntArray, offsets: IntArray, out: IntArray) -> None:
     """Write out[f, n] = offsets[n] - sum over planes of scales[k] * mismatches.
 
@@ -41,7 +41,7 @@ def product(x: Words, weights: Words, scales: IntArray, offsets: IntArray, out: 
                 out[frame, first + lane] = sums[lane]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def product_bits(x: Words, weights: Words, limits: IntArray, invert: Words, out: Words) -> None:
     """One plane in, one step: bit n is (mismatches <= limits[n]) xor invert's bit n."""
     frames, _, words = x.shape
@@ -56,7 +56,7 @@ def product_bits(x: Words, weights: Words, limits: IntArray, invert: Words, out:
             out[frame, 0, block] = at_least(limits_p, first, counts_p, 0) ^ invert[block]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def product_steps(
     x: Words,
     weights: Words,
@@ -90,7 +90,7 @@ def product_steps(
             _spread(codes, frame, block, out)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _spread(codes: IntArray, frame: int, block: int, out: Words) -> None:
     """Deal 64 codes to the planes of a packed value."""
     bits, ones = np.empty(LANES, np.int64), np.ones(LANES, np.int64)
@@ -100,7 +100,7 @@ def _spread(codes: IntArray, frame: int, block: int, out: Words) -> None:
         out[frame, plane, block] = at_least(first_item(bits), 0, first_item(ones), 0)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def compare(x: IntArray, bounds: Bounds, invert: Words, out: Words) -> None:
     """Pack bits: (x[f, e] >= bounds[e]) xor invert's bit e; bounds has whole blocks of 64."""
     frames, elements = x.shape
@@ -117,7 +117,7 @@ def compare(x: IntArray, bounds: Bounds, invert: Words, out: Words) -> None:
             out[frame, 0, whole] = reached ^ invert[whole]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def pack(x: IntArray, bipolar: bool, out: Words) -> None:
     """Pack the codes of integers."""
     frames, elements = x.shape
@@ -132,7 +132,7 @@ def pack(x: IntArray, bipolar: bool, out: Words) -> None:
             _spread(codes, frame, block, out)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def staircase(
     x: IntArray, thresholds: IntArray, start: IntArray, sign: IntArray, out: IntArray
 ) -> None:
@@ -153,7 +153,7 @@ def staircase(
             out[frame, element] = start[row] + sign[row] * low
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def look_up(x: IntArray, values: IntArray, low: int, out: IntArray) -> None:
     """Integers to integers: values[element or 0, x - low]."""
     frames, elements = x.shape

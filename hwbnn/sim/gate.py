@@ -10,7 +10,7 @@ import numpy as np
 class Gate:
     """On in a cycle with chance fine / 256, and in a block of 64 cycles with chance coarse / 256.
 
-    The same function stands in the Verilator harness (emit/bench.py) and in the numba engine.
+    The same function stands in the Verilator harness (rtl/bench/harness.cpp) and in the engine.
     """
 
     seed: int = 0

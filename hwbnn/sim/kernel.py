@@ -5,9 +5,8 @@ A slot of a channel holds one cycle: while the slot is taken, the first cycle in
 be read; while it is free, the first cycle in which it can be reserved.
 """
 
-from numba import njit
-
 from hwbnn.ir.dtype import IntArray
+from hwbnn.sim.compiled import compiled
 from hwbnn.sim.native import first_item
 
 # Columns of a row. An "address" is the position of a row's first column in its flat table.
@@ -26,7 +25,7 @@ CHANNEL_WIDTH = 12
 _MASK = 0xFFFFFFFF
 
 
-@njit(cache=True, forceinline=True)
+@compiled(forceinline=True)
 def _mix(value: int, seed: int) -> int:
     """The hash of hwbnn.sim.gate."""
     x = (value * 0x9E3779B1 + seed) & _MASK
@@ -35,7 +34,7 @@ def _mix(value: int, seed: int) -> int:
     return x ^ (x >> 16)
 
 
-@njit(cache=True)
+@compiled()
 def first_on(cycle: int, seed: int, fine: int, coarse: int) -> int:
     """Return the first cycle at or after `cycle` in which the gate is on."""
     while True:
@@ -48,7 +47,7 @@ def first_on(cycle: int, seed: int, fine: int, coarse: int) -> int:
             return cycle
 
 
-@njit(cache=True)
+@compiled()
 def _more_words(
     phases: IntArray, reads: IntArray, channels: IntArray, slots: IntArray, p: int, cycle: int
 ) -> tuple[int, int]:
@@ -64,7 +63,7 @@ def _more_words(
     return cycle, -1
 
 
-@njit(cache=True)
+@compiled()
 def _more_room(
     phases: IntArray, writes: IntArray, channels: IntArray, slots: IntArray, p: int, cycle: int
 ) -> tuple[int, int]:
@@ -77,7 +76,7 @@ def _more_room(
     return cycle, -1
 
 
-@njit(cache=True)
+@compiled()
 def _more_moves(
     phases: IntArray,
     reads: IntArray,
@@ -113,7 +112,7 @@ def _more_moves(
                 channels[c + LOG_POPS] += 1
 
 
-@njit(cache=True, forceinline=True)
+@compiled(forceinline=True)
 def _run(
     a: int,
     phases: IntArray,
@@ -201,7 +200,7 @@ def _run(
     return waits
 
 
-@njit(cache=True)
+@compiled()
 def _advance(
     phases: IntArray,
     reads: IntArray,
@@ -234,7 +233,7 @@ def _advance(
     return unfired == 0
 
 
-@njit(cache=True)
+@compiled()
 def advance(
     phases: IntArray,
     reads: IntArray,
@@ -259,7 +258,7 @@ def advance(
     )
 
 
-@njit(cache=True)
+@compiled()
 def _state(
     actors: IntArray, channels: IntArray, slots: IntArray, clamp: IntArray, state: IntArray
 ) -> int:
@@ -287,7 +286,7 @@ def _state(
     return key
 
 
-@njit(cache=True)
+@compiled()
 def high_water(reserves: IntArray, pops: IntArray, held: int) -> int:
     """Return the most slots in use; the first `held` pops are of words reserved earlier."""
     high = gone = 0
@@ -298,7 +297,7 @@ def high_water(reserves: IntArray, pops: IntArray, held: int) -> int:
     return high
 
 
-@njit(cache=True)
+@compiled()
 def steady(
     phases: IntArray,
     reads: IntArray,

@@ -29,6 +29,8 @@ from hwbnn.ir.unit import (
 from hwbnn.units import cost, search
 from hwbnn.units.folds import check_folding, divisors
 
+MAX_STAGES = 16  # more levels than the tree of any folding has
+
 
 class Mode(Enum):
     """How a synapse multiplies; the value is parameter `Mode` of hwbnn_mvu."""
@@ -66,8 +68,11 @@ class Mvu(Unit):
     def __post_init__(self) -> None:
         check_folding(self.origin, "pe", self.pe, self.neurons, "outputs")
         check_folding(self.origin, "simd", self.simd, self.synapses, "inputs")
-        if self.stages < 0:
-            raise ConfigError(f"{self.origin}: stages must be at least 0, not {self.stages}")
+        if not 0 <= self.stages <= MAX_STAGES:
+            raise ConfigError(
+                f"{self.origin}: stages must be 0 to {MAX_STAGES}, not {self.stages}; "
+                "leave it out for the compiler's choice"
+            )
 
     # ---- shape -------------------------------------------------------------------------------
 

@@ -97,6 +97,8 @@ def test_impossible_foldings_are_all_named() -> None:
     assert error.value.problems[0].startswith("folding: layer must be one of q, fc0, fc1")
     assert "fc0: pe must be 1 to 64 (outputs), not 0; choose 1, 2, 4, 8" in error.value.problems[1]
     assert "fc1: simd must be 1 to 64 (inputs), not 65" in error.value.problems[2]
+    with pytest.raises(ConfigError, match="fc0: stages must be 0 to 16, not 17; leave it out"):
+        fold(lower(binary_mlp()), foldings={"fc0": LayerFolding(1, 1, 17)})
 
 
 @pytest.mark.parametrize("target", [1, 64, 784, 1000, 10**6])
