@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.record import record
 from hwbnn.ir.design import Design
-from hwbnn.passes import LayerFolding
+from hwbnn.ir.unit import Knobs
 from hwbnn.sim.engine import performance, simulate
 from hwbnn.sim.schedule import State, schedule
 from hwbnn.sim.steady import settle
@@ -20,18 +20,18 @@ RUNS = 5
 FRAMES = 1000
 CYCLES = 300_000  # that Verilator simulates, at least
 LFC = (784, 1024, 1024, 1024, 10)
-DESIGNS: dict[str, tuple[tuple[int, ...], dict[str, LayerFolding]]] = {
+DESIGNS: dict[str, tuple[tuple[int, ...], dict[str, Knobs]]] = {
     "TFC, 64 cycles a frame": (TFC, TFC_64_CYCLES),
     "TFC, unrolled": (TFC, TFC_UNROLLED),
     "TFC, serial": (TFC, {}),
     "LFC, 4096 cycles a frame": (
         LFC,
         {
-            "q": LayerFolding(1),
-            "fc0": LayerFolding(32, 16),
-            "fc1": LayerFolding(16, 16),
-            "fc2": LayerFolding(16, 16),
-            "fc3": LayerFolding(1, 8),
+            "q": Knobs(1),
+            "fc0": Knobs(32, 16),
+            "fc1": Knobs(16, 16),
+            "fc2": Knobs(16, 16),
+            "fc3": Knobs(1, 8),
         },
     ),
 }

@@ -25,8 +25,8 @@ from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.text import design_text, graph_text
-from hwbnn.ir.unit import Family, Resources
-from hwbnn.passes import LayerFolding, adapt, fold, fold_to, fold_to_fit, lower, size_fifos
+from hwbnn.ir.unit import Family, Knobs, Resources
+from hwbnn.passes import adapt, fold, fold_to, fold_to_fit, lower, size_fifos
 from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
 from hwbnn.schema import read_file
 from hwbnn.sim.engine import Performance, performance, simulate
@@ -133,7 +133,7 @@ def _fold(result: BuildResult) -> BuildResult:
     return replace(result, design=folded)
 
 
-def _read_foldings(file: Path, design: Design) -> dict[str, LayerFolding]:
+def _read_foldings(file: Path, design: Design) -> dict[str, Knobs]:
     text = read_file(file, what="folding file")
     if file.suffix.lower() == ".json":
         return parse_finn_json(text, where=str(file), design=design)

@@ -10,7 +10,7 @@ from hwbnn import zoo
 from hwbnn.frontend import Oracle, import_model, load_model
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Dense
-from hwbnn.passes import LayerFolding
+from hwbnn.ir.unit import Knobs
 from hwbnn.sim.engine import performance
 from hwbnn.sim.gate import ALWAYS, Gate
 from hwbnn.sim.interpret import Interpreter
@@ -74,11 +74,11 @@ LFC_FOLDINGS = [
 ]
 
 
-def foldings(graph: Graph, folding: tuple) -> dict[str, LayerFolding]:
+def foldings(graph: Graph, folding: tuple) -> dict[str, Knobs]:
     quantizer, *products = folding
     layers = [op.name for op in graph.ops if isinstance(op, Dense)]
-    wanted = {graph.ops[1].name: LayerFolding(quantizer)}
-    return wanted | {n: LayerFolding(*f) for n, f in zip(layers, products, strict=True)}
+    wanted = {graph.ops[1].name: Knobs(quantizer)}
+    return wanted | {n: Knobs(*f) for n, f in zip(layers, products, strict=True)}
 
 
 def jobs(graph: Graph, choices: list[tuple], frames: np.ndarray) -> list[Job]:
@@ -178,7 +178,7 @@ def test_random_networks(tmp_path: Path) -> None:
         sizes = tuple(int(s) for s in rng.integers(2, 40, rng.integers(3, 6)))
         graph = binary_mlp(sizes, seed=seed, argmax=bool(seed % 2))
         wanted = {
-            op.name: LayerFolding(
+            op.name: Knobs(
                 int(rng.integers(1, op.weights.shape[0] + 1)),
                 int(rng.integers(1, op.weights.shape[1] + 1)),
                 int(rng.integers(0, 3)),
@@ -186,7 +186,7 @@ def test_random_networks(tmp_path: Path) -> None:
             for op in graph.ops
             if isinstance(op, Dense)
         }
-        wanted["q"] = LayerFolding(int(rng.integers(1, sizes[0] + 1)))
+        wanted["q"] = Knobs(int(rng.integers(1, sizes[0] + 1)))
         source = Gate(seed, *STALLS[seed % 5])
         sink = Gate(seed + 99, *STALLS[seed % 3])
         work.append(Job(finished(graph, wanted), pixels(graph, 4, seed=seed), source, sink))

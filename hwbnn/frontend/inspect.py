@@ -145,4 +145,4 @@ def _layer(op: Dense | Staircase | Table | ArgMax, ops: tuple[Op, ...], made: Tr
 def _range(op: Op, made: Translation) -> tuple[int, int]:
     if isinstance(op, Dense) and op.name in made.sums:
         return made.sums[op.name].low, made.sums[op.name].high
-    return value_range(op)
+    return value_range(op, {op.name: op for op in made.ops})

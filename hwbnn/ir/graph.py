@@ -8,7 +8,7 @@ import numpy as np
 
 from hwbnn.errors import ModelError
 from hwbnn.ir.dtype import IntArray
-from hwbnn.ir.ops import Input, Op
+from hwbnn.ir.ops import Input, Op, value_range
 
 FloatArray: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -58,8 +58,8 @@ class Graph:
     input_shape: the model's own input shape without the batch. output: the value the hardware
     gives. output_values: how the model's float output follows from it (None: it is the integer).
     host: operators that the host runs on the pixels before they are sent (packed input mode): an
-    Input of pixels and what follows, the last with the name of this graph's own Input. Empty when
-    pixels are sent as they are.
+    Input of pixels in the model's own order and what follows, the last with the name of this
+    graph's own Input. Empty when pixels are sent as they are.
     """
 
     name: str
@@ -85,6 +85,15 @@ class Graph:
         first = self.ops[0]
         assert isinstance(first, Input)
         return first
+
+    @property
+    def by_name(self) -> dict[str, Op]:
+        """Operators by name."""
+        return {op.name: op for op in self.ops}
+
+    def range_of(self, name: str) -> tuple[int, int]:
+        """Return the least and greatest element of a value."""
+        return value_range(self[name], self.by_name)
 
     def readers(self, name: str) -> tuple[Op, ...]:
         """Operators that read a value."""

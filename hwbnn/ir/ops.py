@@ -1,21 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The integer operators of a Graph. An operator's name is also the name of its value."""
+"""The integer operators of a Graph. An operator's name is also the name of its value.
 
+A value is `vectors` vectors of `channels` elements, one after another: an image is its positions
+row by row, each with all its channels (channels last). A plain vector is one vector.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from hwbnn.ir.dtype import DType, IntArray, Kind
+from hwbnn.ir.window import BoolArray, Window
 
 
 @dataclass(frozen=True)
 class Input:
-    """The frame as it comes from the host, flattened in the model's own order."""
+    """The frame as it comes from the host."""
 
     name: str
     elements: int
     dtype: DType
+    vectors: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Permute:
+    """y[e] = x[order[e]]; only the host does this (channels first to channels last)."""
+
+    name: str
+    source: str
+    order: IntArray
+    dtype: DType
+    vectors: int = 1
+
+    @property
+    def elements(self) -> int:
+        """As many as the source has."""
+        return int(self.order.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +51,8 @@ class Dense:
     weight_dtype: DType
     dtype: DType  # of the accumulator: the smallest for its exact range
 
+    vectors = 1
+
     @property
     def elements(self) -> int:
         """Outputs."""
@@ -35,12 +60,104 @@ class Dense:
 
 
 @dataclass(frozen=True, eq=False)
+class Conv:
+    """Product of every window with constant weights, int64 (outputs, taps, channels of a group).
+
+    Output o is of group o // (outputs / groups); group g reads the channels from g * (channels /
+    groups) on. A tap in the padding has the value `fill` in every channel, whether or not the
+    source's type holds it: 0 adds nothing to the sum.
+    """
+
+    name: str
+    source: str
+    weights: IntArray
+    weight_dtype: DType
+    window: Window
+    dtype: DType  # of the accumulator: the smallest for its exact range
+    groups: int = 1
+    fill: int = 0
+
+    @property
+    def outputs(self) -> int:
+        """Channels of the result."""
+        return int(self.weights.shape[0])
+
+    @property
+    def channels(self) -> int:
+        """Channels of the source."""
+        return int(self.weights.shape[2]) * self.groups
+
+    @property
+    def vectors(self) -> int:
+        """Positions of the result."""
+        return self.window.positions
+
+    @property
+    def elements(self) -> int:
+        """Positions times outputs."""
+        return self.vectors * self.outputs
+
+    @property
+    def matrix(self) -> IntArray:
+        """Weights as (outputs, taps * channels of a group)."""
+        return self.weights.reshape(self.outputs, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool:
+    """Greatest element of every window, per channel; padding does not count.
+
+    minimum: bool (channels or 1,): the least instead (behind a descending staircase).
+    """
+
+    name: str
+    source: str
+    window: Window
+    channels: int
+    minimum: BoolArray
+    dtype: DType  # the source's
+
+    @property
+    def vectors(self) -> int:
+        """Positions of the result."""
+        return self.window.positions
+
+    @property
+    def elements(self) -> int:
+        """Positions times channels."""
+        return self.vectors * self.channels
+
+
+@dataclass(frozen=True, eq=False)
+class SumPool:
+    """Sum of every window, per channel; padding adds 0."""
+
+    name: str
+    source: str
+    window: Window
+    channels: int
+    dtype: DType  # the smallest for its exact range
+
+    @property
+    def vectors(self) -> int:
+        """Positions of the result."""
+        return self.window.positions
+
+    @property
+    def elements(self) -> int:
+        """Positions times channels."""
+        return self.vectors * self.channels
+
+
+@dataclass(frozen=True, eq=False)
 class Staircase:
     """Count of thresholds reached, per channel (DESIGN 3.2).
 
-    count[c] = number of t with x[c] >= thresholds[c, t]; a descending channel counts those not
-    reached instead. BIPOLAR output is 2 * count - 1, any other base + count. thresholds is int64
-    (channels, steps), each row non-decreasing; one row serves all elements if channels is 1.
+    count = number of t with x >= thresholds[row, t]; a descending row counts those not reached
+    instead. BIPOLAR output is 2 * count - 1, any other base + count. thresholds is int64
+    (rows, steps), each row non-decreasing. One row serves all elements, or row c the channel c of
+    every vector; with a border, row k * channels + c the channel c of vectors of class k.
+    border: class of each vector, int64 (vectors,). descending: bool, (channels or 1,).
     A threshold of the input's minimum is always reached, of its maximum + 1 never.
     """
 
@@ -48,19 +165,44 @@ class Staircase:
     source: str
     elements: int
     thresholds: IntArray
-    descending: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    descending: BoolArray
     base: int
     dtype: DType
+    vectors: int = 1
+    border: IntArray | None = None
 
     @property
     def steps(self) -> int:
         """Thresholds a channel."""
         return int(self.thresholds.shape[1])
 
+    @property
+    def channels(self) -> int:
+        """Elements of a vector."""
+        return self.elements // self.vectors
+
+    @property
+    def classes(self) -> int:
+        """Classes of vectors."""
+        return 1 if self.border is None else int(self.border.max()) + 1
+
+    @property
+    def rows(self) -> IntArray:
+        """Row of thresholds of each element, int64 (elements,)."""
+        if self.thresholds.shape[0] == 1:
+            return np.zeros(self.elements, np.int64)
+        border = np.zeros(self.vectors, np.int64) if self.border is None else self.border
+        return (border[:, None] * self.channels + np.arange(self.channels)).reshape(-1)
+
+    @property
+    def directions(self) -> BoolArray:
+        """Whether each element's row is descending, bool (elements,)."""
+        return np.tile(np.broadcast_to(self.descending, (self.channels,)), self.vectors)
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Look-up per channel: y[c] = values[c, x[c] - low]; values is int64 (channels or 1, span)."""
+    """Look-up per channel: y = values[c, x - low]; values is int64 (channels or 1, span)."""
 
     name: str
     source: str
@@ -68,6 +210,12 @@ class Table:
     values: IntArray
     low: int
     dtype: DType
+    vectors: int = 1
+
+    @property
+    def channels(self) -> int:
+        """Elements of a vector."""
+        return self.elements // self.vectors
 
 
 @dataclass(frozen=True)
@@ -79,25 +227,37 @@ class ArgMax:
     dtype: DType
 
     elements: int = 1
+    vectors: int = 1
 
 
-Op: TypeAlias = Input | Dense | Staircase | Table | ArgMax
+Op: TypeAlias = Input | Permute | Dense | Conv | Staircase | Table | MaxPool | SumPool | ArgMax
 
 
-def sources(op: Op) -> tuple[str, ...]:
-    """Names of the values that an operator reads."""
-    return () if isinstance(op, Input) else (op.source,)
-
-
-def value_range(op: Op) -> tuple[int, int]:
-    """Return the least and greatest value that an operator gives."""
+def value_range(op: Op, ops: Mapping[str, Op]) -> tuple[int, int]:
+    """Return the least and greatest value that an operator gives; ops: those before it, by name."""
     match op:
         case Staircase() if op.dtype.kind is not Kind.BIPOLAR:
             return op.base, op.base + op.steps
         case Table():
             return int(op.values.min()), int(op.values.max())
+        case MaxPool() | Permute():
+            return value_range(ops[op.source], ops)
         case _:
             return op.dtype.min, op.dtype.max
+
+
+def conv_range(op: Conv, low: int, high: int) -> tuple[int, int]:
+    """Return the least and greatest sum of a convolution, for inputs of [low, high]."""
+    if any(op.window.padding):
+        low, high = min(low, op.fill), max(high, op.fill)
+    return sum_range(op.matrix, low, high)
+
+
+def pool_range(window: Window, low: int, high: int) -> tuple[int, int]:
+    """Return the least and greatest sum of a window's elements, for inputs of [low, high]."""
+    if any(window.padding):
+        low, high = min(low, 0), max(high, 0)
+    return window.taps * low, window.taps * high
 
 
 def sum_range(weights: IntArray, low: int, high: int) -> tuple[int, int]:

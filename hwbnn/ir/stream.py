@@ -43,6 +43,17 @@ class Stream:
         """Beats of a frame."""
         return self.vectors * self.vector_beats
 
+    def carries(self, other: "Stream") -> bool:
+        """The beats are also those of another stream: the same but for how vectors are cut."""
+        if self == other:
+            return True
+        alike = (self.dtype, self.lanes, self.elements * self.vectors) == (
+            other.dtype,
+            other.lanes,
+            other.elements * other.vectors,
+        )
+        return alike and self.elements % self.lanes == 0 and other.elements % other.lanes == 0
+
     def pack(self, values: IntArray) -> IntArray:
         """Values (frames, vectors * elements) to lane codes (frames * beats, lanes)."""
         codes = self.dtype.encode(values).reshape(-1, self.elements)

@@ -5,7 +5,19 @@ from typing import assert_never
 
 from hwbnn.ir.design import Design, Edge
 from hwbnn.ir.graph import Graph
-from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table
+from hwbnn.ir.ops import (
+    ArgMax,
+    Conv,
+    Dense,
+    Input,
+    MaxPool,
+    Op,
+    Permute,
+    Staircase,
+    SumPool,
+    Table,
+)
+from hwbnn.ir.window import Window
 
 
 def graph_text(graph: Graph) -> str:
@@ -27,9 +39,23 @@ def _op_line(op: Op) -> str:
         case Dense():
             outputs, inputs = op.weights.shape
             meaning = f"dense({op.source}) weights {op.weight_dtype} {outputs} x {inputs}"
+        case Conv():
+            outputs, _, inputs = op.weights.shape
+            meaning = f"conv({op.source}) {_window(op.window)} weights {op.weight_dtype} "
+            meaning += f"{outputs} x {inputs}" + (f", {op.groups} groups" if op.groups > 1 else "")
+            meaning += f", filled with {op.fill}" if any(op.window.padding) and op.fill else ""
+        case MaxPool():
+            down = int(op.minimum.sum())
+            meaning = f"max_pool({op.source}) {_window(op.window)}"
+            meaning += f", {down} minimum" if down else ""
+        case SumPool():
+            meaning = f"sum_pool({op.source}) {_window(op.window)}"
+        case Permute():
+            meaning = f"permute({op.source})"
         case Staircase():
             down = int(op.descending.sum())
-            meaning = f"staircase({op.source}) {op.steps} steps x {op.thresholds.shape[0]} channels"
+            meaning = f"staircase({op.source}) {op.steps} steps x {op.thresholds.shape[0]} rows"
+            meaning += f", {op.classes} border classes" if op.classes > 1 else ""
             meaning += f", {down} descending" if down else ""
         case Table():
             rows, span = op.values.shape
@@ -38,7 +64,20 @@ def _op_line(op: Op) -> str:
             meaning = f"argmax({op.source})"
         case _:
             assert_never(op)
-    return f"{op.name}: {op.dtype}[{op.elements}] = {meaning}"
+    shape = f"{op.vectors} x {op.elements // op.vectors}" if op.vectors > 1 else str(op.elements)
+    return f"{op.name}: {op.dtype}[{shape}] = {meaning}"
+
+
+def _window(window: Window) -> str:
+    """Kernel, then what is not usual: stride, dilation, padding (top, left, bottom, right)."""
+    text = f"{window.kernel[0]}x{window.kernel[1]}"
+    if window.stride != (1, 1):
+        text += f" stride {window.stride[0]}x{window.stride[1]}"
+    if window.dilation != (1, 1):
+        text += f" dilation {window.dilation[0]}x{window.dilation[1]}"
+    if any(window.padding):
+        text += f" padding {','.join(map(str, window.padding))}"
+    return text
 
 
 def design_text(design: Design) -> str:

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.stream import Stream
 
@@ -164,6 +165,31 @@ class Folding:
     simd: int = 1
 
 
+@dataclass(frozen=True)
+class Knobs:
+    """What a user may set of a unit; None keeps the compiler's choice."""
+
+    pe: int | None = None
+    simd: int | None = None
+    stages: int | None = None  # pipeline registers inside the adder tree
+    weight_style: Style | None = None
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """An internal channel of a unit: words that it holds, the fewest that work, bits of a word."""
+
+    capacity: int
+    least: int
+    bits: int
+
+
+def folding_of(now: Folding, knobs: Knobs) -> Folding:
+    """Return the folding that knobs ask for, the present one where they do not."""
+    pe = now.pe if knobs.pe is None else knobs.pe
+    return Folding(pe, now.simd if knobs.simd is None else knobs.simd)
+
+
 @dataclass(frozen=True, eq=False)
 class Unit(ABC):
     """A piece of hardware with input and output streams. Subclasses are frozen dataclasses.
@@ -172,6 +198,8 @@ class Unit(ABC):
     """
 
     module: ClassVar[str]  # SystemVerilog module, e.g. "hwbnn_mvu"
+    finn_nodes: ClassVar[tuple[str, ...]] = ()  # kinds of FINN nodes with the same folding knobs
+    foldable: ClassVar[bool] = True  # users fold it; otherwise its neighbours decide
     origin: str = field(default="", kw_only=True)
 
     @property
@@ -221,9 +249,28 @@ class Unit(ABC):
         """Read-only memories; parameter `<Name>File` of the module names the hex file."""
         return ()
 
-    def buffers(self) -> tuple[int, ...]:
-        """Capacities, in words, of the unit's internal channels (sliding window)."""
+    def buffers(self) -> tuple[Buffer, ...]:
+        """Internal channels, by index (sliding window)."""
         return ()
+
+    def with_buffers(self, capacities: tuple[int, ...]) -> Self:
+        """Return this unit with other capacities, in words, of its internal channels."""
+        assert not capacities, "this unit has no internal channels"
+        return self
+
+    @property
+    def knobs(self) -> Knobs:
+        """The present settings, as a folding file says them."""
+        return Knobs(self.folding.pe, self.folding.simd)
+
+    def with_knobs(self, knobs: Knobs) -> Self:
+        """Return this unit with other settings; ConfigError names the legal ones."""
+        if knobs.stages is not None or knobs.weight_style is not None:
+            raise ConfigError(
+                f"{self.origin}: stages and weights are knobs of layers with weights only; "
+                "remove them"
+            )
+        return self.fold(folding_of(self.folding, knobs))
 
     @property
     def cycles(self) -> int:

@@ -2,6 +2,7 @@
 """Verifiers: what a valid Graph and a valid Design are, checked once, at the border."""
 
 import re
+from typing import assert_never
 
 import numpy as np
 
@@ -11,16 +12,23 @@ from hwbnn.ir.dtype import Kind
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import (
     ArgMax,
+    Conv,
     Dense,
     Input,
+    MaxPool,
     Op,
+    Permute,
     Staircase,
+    SumPool,
     Table,
+    conv_range,
+    pool_range,
     sum_range,
     value_range,
 )
 from hwbnn.ir.reserved import RESERVED
 from hwbnn.ir.stream import Stream
+from hwbnn.ir.window import Window
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -47,53 +55,119 @@ def _op_problems(op: Op, index: int, seen: dict[str, Op]) -> list[str]:
     if isinstance(op, Input) != (index == 0):
         problems.append(f"{op.name}: exactly the first operator must be the Input")
     if isinstance(op, Input):
-        return problems
+        return problems + _vector_problems(op)
     if op.source not in seen:
         return [*problems, f"{op.name}: source must stand before it, not {op.source}"]
-    return problems + _value_problems(op, seen[op.source])
+    return problems + _vector_problems(op) + _value_problems(op, seen)
 
 
-def _value_problems(op: Dense | Staircase | Table | ArgMax, source: Op) -> list[str]:
+def _vector_problems(op: Op) -> list[str]:
+    if op.vectors < 1 or op.elements % op.vectors:
+        return [f"{op.name}: {op.elements} elements must be whole vectors, not {op.vectors}"]
+    return []
+
+
+def _value_problems(op: Op, seen: dict[str, Op]) -> list[str]:
+    assert not isinstance(op, Input)
+    source = seen[op.source]
     match op:
         case Dense():
-            return _dense_problems(op, source)
+            return _dense_problems(op, source, seen)
+        case Conv():
+            return _conv_problems(op, source, seen)
+        case MaxPool() | SumPool():
+            return _pool_problems(op, source, seen)
         case Staircase():
             return _staircase_problems(op, source)
         case Table():
-            problems = []
-            if op.values.shape[0] not in (1, source.elements):
-                problems.append(f"{op.name}: table must have 1 or {source.elements} rows")
-            if not op.dtype.holds(op.values):
-                problems.append(f"{op.name}: table must hold values of {op.dtype}")
-            return problems
+            return _table_problems(op, source)
+        case Permute():
+            if not np.array_equal(np.sort(op.order), np.arange(source.elements)):
+                return [f"{op.name}: order must name each of {source.elements} elements once"]
+            return []
         case ArgMax():
             return []
+        case _:
+            assert_never(op)
 
 
-def _dense_problems(op: Dense, source: Op) -> list[str]:
+def _table_problems(op: Table, source: Op) -> list[str]:
     problems = []
+    if op.elements != source.elements:
+        problems.append(f"{op.name}: elements must be {source.elements}, not {op.elements}")
+    if op.values.shape[0] not in (1, op.channels):
+        problems.append(f"{op.name}: table must have 1 or {op.channels} rows")
+    if not op.dtype.holds(op.values):
+        problems.append(f"{op.name}: table must hold values of {op.dtype}")
+    return problems
+
+
+def _dense_problems(op: Dense, source: Op, seen: dict[str, Op]) -> list[str]:
     if op.weights.ndim != 2 or op.weights.shape[1] != source.elements:
-        problems.append(
-            f"{op.name}: weights must be (outputs, {source.elements}), not {op.weights.shape}"
-        )
+        return [f"{op.name}: weights must be (outputs, {source.elements}), not {op.weights.shape}"]
+    return _sum_problems(op, sum_range(op.weights, *value_range(source, seen)))
+
+
+def _conv_problems(op: Conv, source: Op, seen: dict[str, Op]) -> list[str]:
+    if op.weights.ndim != 3 or op.weights.shape[1] != op.window.taps:
+        shape = op.weights.shape
+        return [f"{op.name}: weights must be (outputs, {op.window.taps}, channels), not {shape}"]
+    if op.groups < 1 or op.outputs % op.groups:
+        return [f"{op.name}: groups must divide {op.outputs} outputs, not {op.groups}"]
+    problems = _image_problems(op, op.window, op.channels, source)
+    return problems + _sum_problems(op, conv_range(op, *value_range(source, seen)))
+
+
+def _pool_problems(op: MaxPool | SumPool, source: Op, seen: dict[str, Op]) -> list[str]:
+    problems = _image_problems(op, op.window, op.channels, source)
+    if isinstance(op, SumPool):
+        ends = pool_range(op.window, *value_range(source, seen))
+        return problems + _range_problems(op, ends)
+    if (op.window.sources < 0).all(axis=1).any():
+        problems.append(f"{op.name}: every window must hold a position of the image")
+    if op.minimum.shape not in ((1,), (op.channels,)):
+        problems.append(f"{op.name}: minimum must have 1 or {op.channels} flags")
+    if op.dtype != source.dtype:
+        problems.append(f"{op.name}: type must be the source's {source.dtype}, not {op.dtype}")
+    return problems
+
+
+def _image_problems(op: Op, window: Window, channels: int, source: Op) -> list[str]:
+    image = window.height * window.width
+    if (source.vectors, source.elements) == (image, image * channels):
+        return []
+    return [
+        f"{op.name}: source must be {image} positions of {channels} channels, not "
+        f"{source.vectors} of {source.elements // source.vectors}"
+    ]
+
+
+def _sum_problems(op: Dense | Conv, ends: tuple[int, int]) -> list[str]:
+    problems = []
     if not op.weight_dtype.holds(op.weights):
         problems.append(f"{op.name}: weights must be of type {op.weight_dtype}")
-    low, high = sum_range(op.weights, *value_range(source))
+    return problems + _range_problems(op, ends)
+
+
+def _range_problems(op: Dense | Conv | SumPool, ends: tuple[int, int]) -> list[str]:
+    low, high = ends
     if low < op.dtype.min or high > op.dtype.max:
-        problems.append(f"{op.name}: accumulator must hold [{low}, {high}], not {op.dtype}")
-    return problems
+        return [f"{op.name}: accumulator must hold [{low}, {high}], not {op.dtype}"]
+    return []
 
 
 def _staircase_problems(op: Staircase, source: Op) -> list[str]:
     problems = []
     if op.elements != source.elements:
         problems.append(f"{op.name}: elements must be {source.elements}, not {op.elements}")
-    for what, rows in (
-        ("thresholds", op.thresholds.shape[0]),
-        ("directions", op.descending.shape[0]),
+    if op.border is not None and op.border.shape != (op.vectors,):
+        problems.append(f"{op.name}: border must be a class for each of {op.vectors} vectors")
+    for what, rows, whole in (
+        ("thresholds", op.thresholds.shape[0], op.classes * op.channels),
+        ("directions", op.descending.shape[0], op.channels),
     ):
-        if rows not in (1, op.elements):
-            problems.append(f"{op.name}: {what} must have 1 or {op.elements} rows, not {rows}")
+        if rows not in (1, whole):
+            problems.append(f"{op.name}: {what} must have 1 or {whole} rows, not {rows}")
     if (np.diff(op.thresholds, axis=1) < 0).any():
         problems.append(f"{op.name}: thresholds of a channel must not decrease")
     if not _fits(op):
@@ -118,7 +192,7 @@ def verify_design(design: Design) -> None:
     ]
     for edge in design.edges:
         for end, what in ((edge.producer, "producer"), (edge.consumer, "consumer")):
-            if end is not None and _stream_at(design, end, what) != edge.stream:
+            if end is not None and not edge.stream.carries(_stream_at(design, end, what)):
                 problems.append(
                     f"{edge.name}: stream must be that of its {what} {end.instance} "
                     f"({_stream_at(design, end, what)}), not {edge.stream}"

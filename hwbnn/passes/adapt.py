@@ -1,43 +1,81 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adapt: put a width converter wherever producer and consumer disagree on the lanes."""
+"""Adapt: put width converters wherever producer and consumer disagree on the lanes."""
+
+from collections.abc import Iterator
 
 from hwbnn.ir.design import Design, Edge, End, Instance
 from hwbnn.ir.fifo import Fifo
+from hwbnn.ir.stream import Stream
 from hwbnn.ir.verify import verify_design
+from hwbnn.units.folds import divisors
 from hwbnn.units.width_converter import WidthConverter
 
 
 def adapt(design: Design) -> Design:
     """Return a design in which every edge carries one stream. Valid out."""
     edges: list[Edge] = []
-    converters: dict[str, Instance] = {}  # by the edge it stands on
+    instances: list[Instance] = []
+    before: dict[str, list[Instance]] = {}  # by the instance that they stand in front of
     for edge in design.edges:
         if edge.consumer is None:
             edges.append(edge)
             continue
-        wanted = design[edge.consumer.instance].inputs[edge.consumer.port]
-        if wanted == edge.stream:
-            edges.append(edge)
-            continue
-        unit = WidthConverter(
-            wanted.dtype,
-            wanted.elements,
-            edge.stream.lanes,
-            wanted.lanes,
-            wanted.vectors,
-            origin=edge.consumer.instance,
-        )
-        name = f"{edge.consumer.instance}_width"
-        converters[edge.consumer.instance] = Instance(name, unit)
-        edges.append(Edge(edge.name, edge.fifo, edge.producer, End(name)))
-        edges.append(Edge(f"{edge.consumer.instance}_in", Fifo(wanted), End(name), edge.consumer))
-    instances: list[Instance] = []
+        name = edge.consumer.instance
+        port = f"_{edge.consumer.port}" if edge.consumer.port else ""
+        wanted = design[name].inputs[edge.consumer.port]
+        label, fifo, producer = edge.name, edge.fifo, edge.producer
+        for index, unit in enumerate(converters(edge.stream, wanted)):
+            place = f"{name}{port}_width" + (f"_{index}" if index else "")
+            before.setdefault(name, []).append(Instance(place, unit.named(name)))
+            edges.append(Edge(label, fifo, producer, End(place)))
+            label = f"{name}{port}_in" + (f"_{index}" if index else "")
+            fifo, producer = Fifo(unit.outputs[0]), End(place)
+        edges.append(Edge(label, fifo, producer, edge.consumer))
     for instance in design.instances:
-        if instance.name in converters:
-            instances.append(converters[instance.name])
-        instances.append(instance)
+        instances += [*before.get(instance.name, ()), instance]
     adapted = Design(
         design.name, tuple(instances), tuple(edges), design.output_values, design.classes
     )
     verify_design(adapted)
     return adapted
+
+
+def converters(given: Stream, wanted: Stream) -> Iterator[WidthConverter]:
+    """Return the units that make one stream of the other: none, one, or two.
+
+    Vectors that are cut otherwise (an image's positions, one long vector) need no unit as long as
+    neither stream has padding lanes: a converter to lanes that divide the one, if need be, and one
+    from there.
+    """
+    if given.carries(wanted):
+        return
+    if given.elements == wanted.elements:
+        yield _converter(given, wanted.lanes)
+        return
+    if given.elements % given.lanes:
+        fitting = [d for d in divisors(given.elements) if d <= given.lanes]
+        lanes = wanted.lanes if wanted.lanes in divisors(given.elements) else fitting[-1]
+        yield _converter(given, lanes)
+        given = Stream(given.dtype, lanes, given.elements, given.vectors)
+    if given.carries(wanted):
+        return
+    fine, coarse = sorted((given.elements, wanted.elements))
+    if coarse % fine or wanted.elements == fine:
+        # The wanted vectors are the shorter ones: cut first, to lanes that divide them.
+        lanes = given.lanes if wanted.elements % given.lanes == 0 else _largest(given, wanted)
+        if lanes != given.lanes:
+            yield _converter(given, lanes)
+        given = Stream(given.dtype, lanes, given.elements, given.vectors)
+    cut = Stream(given.dtype, given.lanes, wanted.elements, wanted.vectors)
+    if cut != wanted:
+        yield _converter(cut, wanted.lanes)
+
+
+def _largest(given: Stream, wanted: Stream) -> int:
+    """Return the most lanes that divide both streams' vectors, up to the given ones."""
+    both = set(divisors(given.elements)) & set(divisors(wanted.elements))
+    return max(d for d in both if d <= given.lanes)
+
+
+def _converter(given: Stream, lanes: int) -> WidthConverter:
+    return WidthConverter(given.dtype, given.elements, given.lanes, lanes, given.vectors)

@@ -10,20 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from hwbnn import schema
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design
-from hwbnn.ir.unit import Style, Unit
-from hwbnn.passes.fold import LayerFolding
-from hwbnn.units.arg_max import ArgMax
-from hwbnn.units.lookup import Lookup
-from hwbnn.units.mvu import Mvu
-from hwbnn.units.thresholds import Thresholds
+from hwbnn.ir.unit import Knobs, Style
+from hwbnn.units import UNITS
 
-# FINN's node names to our units; the index counts the nodes of that kind along the dataflow.
-FINN_NODES: dict[str, tuple[type[Unit], ...]] = {
-    "MVAU": (Mvu,),
-    "MatrixVectorActivation": (Mvu,),
-    "Thresholding": (Thresholds, Lookup),
-    "LabelSelect": (ArgMax,),
-}
 FINN_STYLES = {
     "auto": Style.AUTO,
     "block": Style.BLOCK,
@@ -45,13 +34,13 @@ class _File(BaseModel):
     layers: dict[str, _Layer]
 
 
-def parse_toml(text: str, *, where: str) -> dict[str, LayerFolding]:
+def parse_toml(text: str, *, where: str) -> dict[str, Knobs]:
     """Return the foldings of a TOML file: `[layers.NAME]` with pe, simd, stages, weights."""
     parsed = schema.parse_toml(_File, text, where=where, what="folding file")
     return {name: _layer(where, name, layer) for name, layer in parsed.layers.items()}
 
 
-def _layer(where: str, name: str, layer: _Layer) -> LayerFolding:
+def _layer(where: str, name: str, layer: _Layer) -> Knobs:
     styles = [style.value for style in Style]
     if layer.weights is not None and layer.weights not in styles:
         raise ConfigError(
@@ -59,10 +48,10 @@ def _layer(where: str, name: str, layer: _Layer) -> LayerFolding:
             f"not {layer.weights}"
         )
     style = None if layer.weights is None else Style(layer.weights)
-    return LayerFolding(layer.pe, layer.simd, layer.stages, style)
+    return Knobs(layer.pe, layer.simd, layer.stages, style)
 
 
-def parse_finn_json(text: str, *, where: str, design: Design) -> dict[str, LayerFolding]:
+def parse_finn_json(text: str, *, where: str, design: Design) -> dict[str, Knobs]:
     """Return the foldings of FINN's folding_config.json for the layers of a design.
 
     Nodes are matched by kind and index (`MVAU_hls_2`, `Thresholding_rtl_0`). FIFOs, width
@@ -77,15 +66,15 @@ def parse_finn_json(text: str, *, where: str, design: Design) -> dict[str, Layer
             f"{where}: folding file must be an object by node name, not {type(nodes).__name__}; "
             "take FINN's folding_config.json"
         )
-    result: dict[str, LayerFolding] = {}
+    kinds = {kind for unit in UNITS for kind in unit.finn_nodes}
+    result: dict[str, Knobs] = {}
     named: dict[str, str] = {}  # layer to node
     problems: list[str] = []
     for node, attributes in nodes.items():
         match = re.fullmatch(r"([A-Za-z]+?)(?:_Batch)?(?:_hls|_rtl)?_([0-9]{1,9})", node)
-        if match is None or match[1] not in FINN_NODES:
+        if match is None or match[1] not in kinds:
             continue
-        kinds = FINN_NODES[match[1]]
-        layers = [i.name for i in design.instances if isinstance(i.unit, kinds)]
+        layers = [i.name for i in design.instances if match[1] in i.unit.finn_nodes]
         index = int(match[2])
         if index >= len(layers):
             problems.append(
@@ -104,7 +93,9 @@ def parse_finn_json(text: str, *, where: str, design: Design) -> dict[str, Layer
         wrong = _finn_problems(attributes)
         problems += [f"{where}: {node}{problem}" for problem in wrong]
         if not wrong:
-            result[layer] = _finn_layer(attributes, has_weights=Mvu in kinds)
+            result[layer] = _finn_layer(
+                attributes, weights=design[layer].knobs.weight_style is not None
+            )
     if not named and not problems:
         problems = [f"{where}: folding file must name a layer, such as MVAU_0, not none; add it"]
     if problems:
@@ -129,21 +120,22 @@ def _finn_problems(attributes: object) -> list[str]:
     return problems
 
 
-def _finn_layer(attributes: dict[str, Any], *, has_weights: bool) -> LayerFolding:
-    given = attributes.get("ram_style") if has_weights else None
+def _finn_layer(attributes: dict[str, Any], *, weights: bool) -> Knobs:
+    given = attributes.get("ram_style") if weights else None
     style = None if given is None else FINN_STYLES[given]
-    return LayerFolding(attributes.get("PE"), attributes.get("SIMD"), weight_style=style)
+    return Knobs(attributes.get("PE"), attributes.get("SIMD"), weight_style=style)
 
 
 def to_toml(design: Design) -> str:
     """Return the folding of a design as a file that `parse_toml` reads back."""
     lines = ["# hwbnn folding: PE and SIMD by layer"]
     for instance in design.instances:
-        unit = instance.unit
-        if not isinstance(unit, (Mvu, Thresholds, Lookup, ArgMax)):
+        if not instance.unit.foldable:
             continue
-        lines += ["", f"[layers.{instance.name}]", f"pe = {unit.folding.pe}"]
-        if isinstance(unit, Mvu):
-            lines += [f"simd = {unit.simd}", f"stages = {unit.stages}"]
-            lines += [f'weights = "{unit.weight_style.value}"']
+        knobs = instance.unit.knobs
+        lines += ["", f"[layers.{instance.name}]", f"pe = {knobs.pe}", f"simd = {knobs.simd}"]
+        if knobs.stages is not None:
+            lines += [f"stages = {knobs.stages}"]
+        if knobs.weight_style is not None:
+            lines += [f'weights = "{knobs.weight_style.value}"']
     return "\n".join(lines) + "\n"

@@ -1,22 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lower: Graph to Design, one unit an operator, staircases fused into the product before them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import assert_never
 
 import numpy as np
 
 from hwbnn.ir.design import Design, Edge, End, Instance
-from hwbnn.ir.dtype import DType, Kind, smallest
+from hwbnn.ir.dtype import DType, IntArray, Kind, smallest
 from hwbnn.ir.fifo import Fifo
 from hwbnn.ir.graph import Graph
-from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table, value_range
+from hwbnn.ir.ops import (
+    ArgMax,
+    Conv,
+    Dense,
+    Input,
+    MaxPool,
+    Op,
+    Permute,
+    Staircase,
+    SumPool,
+    Table,
+)
 from hwbnn.ir.unit import Unit
 from hwbnn.ir.verify import verify_graph
+from hwbnn.ir.window import Border, Window
 from hwbnn.units.arg_max import ArgMax as ArgMaxUnit
+from hwbnn.units.depthwise_mvu import DepthwiseMvu
 from hwbnn.units.lookup import Lookup
+from hwbnn.units.max_pool import MaxPool as MaxPoolUnit
 from hwbnn.units.mvu import Mvu
+from hwbnn.units.sliding_window import SlidingWindow
+from hwbnn.units.sum_pool import SumPool as SumPoolUnit
 from hwbnn.units.thresholds import Thresholds
 
 # A shared staircase of more steps is a table: 256 constants cost less than so many comparators.
@@ -35,7 +52,8 @@ def lower(graph: Graph) -> Design:
         follower = _fusible(graph, op)
         if follower is not None:
             skipped.add(follower.name)
-        instances.append(Instance(op.name, _unit(graph, op, follower)))
+        for suffix, unit in _units(graph, op, follower):
+            instances.append(Instance(op.name + suffix, unit.named(op.name)))
     return chain(graph.name, instances, graph)
 
 
@@ -59,69 +77,200 @@ def chain(name: str, instances: Iterable[Instance], graph: Graph) -> Design:
 def _fusible(graph: Graph, op: Op) -> Staircase | None:
     """Return the staircase that a product can take in: its only reader."""
     readers = graph.readers(op.name)
-    if isinstance(op, Dense) and len(readers) == 1 and op.name != graph.output:
+    if isinstance(op, Dense | Conv) and len(readers) == 1 and op.name != graph.output:
         (reader,) = readers
         if isinstance(reader, Staircase):
             return reader
     return None
 
 
-def _unit(graph: Graph, op: Op, follower: Staircase | None) -> Unit:
+def _units(graph: Graph, op: Op, follower: Staircase | None) -> Iterator[tuple[str, Unit]]:
+    """Return the units of an operator, in the order of the data, each with its name's ending."""
+    assert not isinstance(op, Input)
+    source = graph[op.source].dtype
     match op:
         case Dense():
-            return _mvu(graph, op, follower)
+            ends = graph.range_of(op.source)
+            yield "", _mvu(op, op.weights, follower, source=source, ends=ends)
+        case Conv():
+            yield from _conv(graph, op, follower)
+        case MaxPool():
+            yield from _max_pool(op)
+        case SumPool():
+            if _slides(op.window):
+                yield (
+                    "_window",
+                    SlidingWindow(source, op.channels, op.window, np.zeros(1, np.int64)),
+                )
+            yield "", SumPoolUnit(source, op.dtype, op.channels, op.window.taps, op.vectors)
         case Staircase():
-            return _staircase(_source_dtype(graph, op), op)
+            yield "", _staircase(source, op)
         case Table():
-            return _lookup(_source_dtype(graph, op), op)
+            yield "", _lookup(source, op)
         case ArgMax():
-            elements = graph[op.source].elements
-            return ArgMaxUnit(_source_dtype(graph, op), elements, origin=op.name)
-        case Input():
-            raise AssertionError("only the first operator is an Input")
+            yield "", ArgMaxUnit(source, graph[op.source].elements)
+        case Permute():
+            raise AssertionError("only the host permutes")
         case _:
             assert_never(op)
 
 
-def _source_dtype(graph: Graph, op: Dense | Staircase | Table | ArgMax) -> DType:
-    return graph[op.source].dtype
+# ---- products ------------------------------------------------------------------------------------
 
 
-def _mvu(graph: Graph, dense: Dense, staircase: Staircase | None) -> Mvu:
-    source = _source_dtype(graph, dense)
-    ends = value_range(graph[dense.source])
+def _conv(graph: Graph, op: Conv, follower: Staircase | None) -> Iterator[tuple[str, Unit]]:
+    source, ends = graph[op.source].dtype, graph.range_of(op.source)
+    window, fill = op.window, np.zeros(1, np.int64)
+    shift: IntArray | None = None
+    if any(window.padding):
+        if not source.holds(np.array([op.fill])):
+            source, shift, lookup = _widen(graph, op, follower)
+            if lookup is not None:
+                yield "_pad", lookup
+        sent = op.fill if shift is None else source.min
+        fill = np.array([sent])
+        ends = min(ends[0], sent), max(ends[1], sent)
+    if _slides(window):
+        groups = 1 if _depthwise(op) else op.groups
+        yield "_window", SlidingWindow(source, op.channels, window, fill, groups)
+    if _depthwise(op):
+        yield "", _depthwise_mvu(op, follower, source=source, ends=ends, shift=shift)
+    else:
+        unit = _mvu(op, op.matrix, follower, source=source, ends=ends, shift=shift)
+        yield "", replace(unit, vectors=op.vectors, groups=op.groups)
+
+
+def _slides(window: Window) -> bool:
+    """Positions must be kept or repeated; otherwise the image itself is the stream of windows."""
+    return not window.pointwise and not window.whole
+
+
+def _depthwise(op: Conv) -> bool:
+    """One filter a channel; a single channel is an ordinary convolution."""
+    return op.groups == op.channels == op.outputs and op.channels > 1
+
+
+def _widen(
+    graph: Graph, op: Conv, follower: Staircase | None
+) -> tuple[DType, IntArray | None, Lookup | None]:
+    """Find how to send a padded tap that the source's type does not hold.
+
+    Return the type that the windows carry, what to add to the thresholds, int64 (positions,
+    outputs), and the unit that makes the type. A product with a staircase keeps the type: a padded
+    tap is sent as the least value, and the thresholds of the border say what it should have been.
+    """
+    source = graph[op.source]
+    if follower is not None:
+        padded = (op.window.sources < 0).astype(np.int64)
+        taps = op.weights.sum(axis=2)  # (outputs, taps), over the channels of the group
+        return source.dtype, padded @ taps.T * (source.dtype.min - op.fill), None
+    low, high = graph.range_of(op.source)
+    wide = smallest(min(low, op.fill, -1), max(high, op.fill))
+    domain = source.dtype.decode(np.arange(1 << source.dtype.bits))
+    table = Lookup(
+        domain[None], source.dtype, wide, op.channels, op.window.height * op.window.width
+    )
+    return wide, None, table
+
+
+def _mvu(
+    op: Dense | Conv,
+    weights: IntArray,
+    staircase: Staircase | None,
+    *,
+    source: DType,
+    ends: tuple[int, int],
+    shift: IntArray | None = None,
+) -> Mvu:
     if staircase is None:
-        return Mvu(
-            dense.weights,
-            dense.weight_dtype,
-            source,
-            dense.dtype,
-            input_range=ends,
-            origin=dense.name,
-        )
-    weights, thresholds = _ascending(dense, staircase)
-    weight_dtype = dense.weight_dtype
-    if weight_dtype.kind is not Kind.BIPOLAR:
-        weight_dtype = smallest(min(int(weights.min()), -1), int(weights.max()))
+        return Mvu(weights, op.weight_dtype, source, op.dtype, input_range=ends)
+    thresholds, border = _by_class(op, staircase, shift)
+    weights, thresholds = _ascending(weights, thresholds, staircase)
     return Mvu(
         weights,
-        weight_dtype,
+        _weight_dtype(op, weights),
         source,
         staircase.dtype,
         thresholds,
         input_range=ends,
         base=staircase.base,
-        origin=dense.name,
+        border=border,
     )
 
 
-def _ascending(dense: Dense, staircase: Staircase) -> tuple[np.ndarray, np.ndarray]:
-    """Negate the rows of descending channels: x < T is -x >= 1 - T, so no direction is left."""
-    neurons = dense.elements
-    down = np.broadcast_to(staircase.descending, (neurons,))
-    thresholds = np.broadcast_to(staircase.thresholds, (neurons, staircase.steps))
-    weights = np.where(down[:, None], -dense.weights, dense.weights)
-    return weights, np.where(down[:, None], 1 - thresholds[:, ::-1], thresholds)
+def _depthwise_mvu(
+    op: Conv,
+    staircase: Staircase | None,
+    *,
+    source: DType,
+    ends: tuple[int, int],
+    shift: IntArray | None,
+) -> DepthwiseMvu:
+    weights = op.matrix
+    if staircase is None:
+        return DepthwiseMvu(
+            weights, op.weight_dtype, source, op.dtype, input_range=ends, vectors=op.vectors
+        )
+    thresholds, border = _by_class(op, staircase, shift)
+    weights, thresholds = _ascending(weights, thresholds, staircase)
+    return DepthwiseMvu(
+        weights,
+        _weight_dtype(op, weights),
+        source,
+        staircase.dtype,
+        thresholds,
+        input_range=ends,
+        base=staircase.base,
+        vectors=op.vectors,
+        border=border,
+    )
+
+
+def _weight_dtype(op: Dense | Conv, weights: IntArray) -> DType:
+    if op.weight_dtype.kind is Kind.BIPOLAR:
+        return op.weight_dtype
+    return smallest(min(int(weights.min()), -1), int(weights.max()))
+
+
+def _by_class(
+    op: Dense | Conv, staircase: Staircase, shift: IntArray | None
+) -> tuple[IntArray, Border | None]:
+    """Return thresholds (classes, outputs, steps) on the hardware's sum, and the classes.
+
+    shift: what the hardware's sum has more than the operator's, (positions, outputs).
+    """
+    outputs, steps = staircase.channels, staircase.steps
+    if isinstance(op, Dense) or (staircase.border is None and shift is None):
+        return np.broadcast_to(staircase.thresholds, (outputs, steps))[None], None
+    by_position = staircase.thresholds[staircase.rows].reshape(op.vectors, outputs, steps)
+    if shift is not None:
+        by_position = by_position + shift[..., None]
+    window = op.window
+    border = Border.of(by_position.reshape(window.out_height, window.out_width, -1))
+    return by_position[border.examples], border
+
+
+def _ascending(
+    weights: IntArray, thresholds: IntArray, staircase: Staircase
+) -> tuple[IntArray, IntArray]:
+    """Negate the rows of descending channels: x < T is -x >= 1 - T, so no direction is left.
+
+    Return weights and thresholds (classes * outputs, steps).
+    """
+    down = np.broadcast_to(staircase.descending, (len(weights),))[:, None]
+    turned = np.where(down, 1 - thresholds[..., ::-1], thresholds)
+    return np.where(down, -weights, weights), turned.reshape(-1, staircase.steps)
+
+
+# ---- the others ----------------------------------------------------------------------------------
+
+
+def _max_pool(op: MaxPool) -> Iterator[tuple[str, Unit]]:
+    if _slides(op.window):
+        least, greatest = op.dtype.min, op.dtype.max
+        fill = np.where(op.minimum, greatest, least)  # never chosen
+        yield "_window", SlidingWindow(op.dtype, op.channels, op.window, fill)
+    yield "", MaxPoolUnit(op.dtype, op.channels, op.window.taps, op.minimum, op.vectors)
 
 
 def _staircase(source: DType, op: Staircase) -> Unit:
@@ -132,15 +281,18 @@ def _staircase(source: DType, op: Staircase) -> Unit:
             op.thresholds, op.descending, source, op.dtype, domain.size, base=op.base
         )
         (values,) = tabulated.run(source.decode(domain)[None])
-        return Lookup(values, source, op.dtype, op.elements, origin=op.name)
+        return Lookup(values, source, op.dtype, op.channels, op.vectors)
+    if op.border is not None:  # by position: every element has its own row
+        rows, down = op.thresholds[op.rows], op.directions
+        return Thresholds(rows, down, source, op.dtype, op.elements, base=op.base)
     return Thresholds(
         op.thresholds,
         op.descending,
         source,
         op.dtype,
-        op.elements,
+        op.channels,
         base=op.base,
-        origin=op.name,
+        vectors=op.vectors,
     )
 
 
@@ -149,4 +301,4 @@ def _lookup(source: DType, op: Table) -> Lookup:
     domain = source.decode(np.arange(1 << source.bits)) - op.low
     inside = (domain >= 0) & (domain < op.values.shape[1])
     values = op.values[:, np.where(inside, domain, 0)]
-    return Lookup(values, source, op.dtype, op.elements, origin=op.name)
+    return Lookup(values, source, op.dtype, op.channels, op.vectors)

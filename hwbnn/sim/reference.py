@@ -1,14 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reference: a graph evaluated operator by operator; the plain meaning of DESIGN 3.2."""
 
-from typing import assert_never
-
 import numpy as np
 
 from hwbnn.errors import ConfigError
-from hwbnn.ir.dtype import IntArray, Kind
+from hwbnn.ir.dtype import DType, IntArray, Kind
 from hwbnn.ir.graph import Graph
-from hwbnn.ir.ops import ArgMax, Dense, Input, Staircase, Table, count_to_value
+from hwbnn.ir.ops import (
+    ArgMax,
+    Conv,
+    Dense,
+    Input,
+    MaxPool,
+    Op,
+    Permute,
+    Staircase,
+    SumPool,
+    Table,
+    count_to_value,
+)
+from hwbnn.ir.window import Window
 
 REFERENCE_FRAMES = 64  # at a time, to bound the memory
 
@@ -27,32 +38,72 @@ def evaluate(graph: Graph, frames: IntArray) -> dict[str, IntArray]:
     """Return the value of every operator for frames (frames, elements)."""
     values: dict[str, IntArray] = {graph.input.name: frames}
     for op in graph.ops:
-        match op:
-            case Input():
-                continue
-            case Dense():
-                # Sums below 2**53 are exact in float64, and much faster there.
-                kind = np.float64 if op.dtype.bits <= 53 else np.int64
-                sums = values[op.source].astype(kind) @ op.weights.T.astype(kind)
-                y = sums.astype(np.int64)
-            case Staircase():
-                y = _staircase(op, values[op.source])
-            case Table():
-                rows = 0 if op.values.shape[0] == 1 else np.arange(op.elements)
-                y = op.values[rows, values[op.source] - op.low]
-            case ArgMax():
-                y = values[op.source].argmax(axis=1, keepdims=True)
-            case _:
-                assert_never(op)
-        values[op.name] = y
+        if not isinstance(op, Input):
+            values[op.name] = _evaluate(op, values[op.source]).reshape(len(frames), -1)
     return values
+
+
+def _evaluate(op: Op, x: IntArray) -> IntArray:
+    match op:
+        case Dense():
+            return _product(x, op.weights, op.dtype)
+        case Conv():
+            return _conv(op, x)
+        case MaxPool():
+            return _max_pool(op, x)
+        case SumPool():
+            return np.asarray(_taps(op.window, op.channels, x, 0).sum(axis=2))
+        case Staircase():
+            return _staircase(op, x)
+        case Table():
+            rows = 0 if op.values.shape[0] == 1 else np.arange(op.elements) % op.channels
+            return np.asarray(op.values[rows, x - op.low])
+        case Permute():
+            return x[:, op.order]
+        case ArgMax():
+            return x.argmax(axis=1)
+        case _:
+            raise AssertionError("an Input has no source")
+
+
+def _product(x: IntArray, weights: IntArray, dtype: DType) -> IntArray:
+    """Sums below 2**53 are exact in float64, and much faster there."""
+    kind = np.float64 if dtype.bits <= 53 else np.int64
+    return np.asarray((x.astype(kind) @ weights.T.astype(kind)).astype(np.int64))
+
+
+def _taps(window: Window, channels: int, x: IntArray, fill: int) -> IntArray:
+    """Return every tap of every window, (frames, positions, taps, channels)."""
+    image, sources = x.reshape(len(x), -1, channels), window.sources
+    taps: IntArray = np.where(sources[..., None] >= 0, image[:, sources], fill)
+    return taps
+
+
+def _conv(op: Conv, x: IntArray) -> IntArray:
+    taps = _taps(op.window, op.channels, x, op.fill)
+    taps = taps.reshape(*taps.shape[:3], op.groups, -1)
+    rows = op.matrix.reshape(op.groups, -1, op.matrix.shape[1])
+    parts = [
+        _product(taps[..., g, :].reshape(-1, rows.shape[2]), rows[g], op.dtype)
+        for g in range(op.groups)
+    ]
+    return np.concatenate([part.reshape(len(x), op.vectors, -1) for part in parts], axis=2)
+
+
+def _max_pool(op: MaxPool, x: IntArray) -> IntArray:
+    outside = np.broadcast_to(op.window.sources[..., None] < 0, (*op.window.sources.shape, 1))
+    taps = _taps(op.window, op.channels, x, 0)
+    greatest = np.where(outside, np.iinfo(np.int64).min, taps).max(axis=2)
+    least = np.where(outside, np.iinfo(np.int64).max, taps).min(axis=2)
+    return np.asarray(np.where(op.minimum, least, greatest))
 
 
 def _staircase(op: Staircase, x: IntArray) -> IntArray:
     count = np.zeros(x.shape, np.int64)
+    rows = op.rows
     for step in range(op.steps):
-        count += x >= op.thresholds[:, step]
-    count = np.where(op.descending, op.steps - count, count)
+        count += x >= op.thresholds[rows, step]
+    count = np.where(op.directions, op.steps - count, count)
     return count_to_value(count, base=op.base, dtype=op.dtype)
 
 

@@ -129,9 +129,9 @@ def schedule(
         name = instance.name
         ports = {Port(Side.INPUT, i): edges[e.name] for i, e in enumerate(design.into(name))}
         ports |= {Port(Side.OUTPUT, i): edges[e.name] for i, e in enumerate(design.out_of(name))}
-        for i, capacity in enumerate(instance.unit.buffers()):
+        for i, buffer in enumerate(instance.unit.buffers()):
             ports[Port(Side.BUFFER, i)] = len(depths)
-            depths.append(capacity)
+            depths.append(buffer.capacity)
             extra.append(0)
         placed += _place(name, instance.unit, ports)
     placed.append(_border("sink", leave.stream.beats, edges[leave.name], sink, reads=True))

@@ -3,9 +3,23 @@
 
 from hwbnn.ir.unit import Unit
 from hwbnn.units.arg_max import ArgMax
+from hwbnn.units.depthwise_mvu import DepthwiseMvu
 from hwbnn.units.lookup import Lookup
+from hwbnn.units.max_pool import MaxPool
 from hwbnn.units.mvu import Mvu
+from hwbnn.units.sliding_window import SlidingWindow
+from hwbnn.units.sum_pool import SumPool
 from hwbnn.units.thresholds import Thresholds
 from hwbnn.units.width_converter import WidthConverter
 
-UNITS: tuple[type[Unit], ...] = (ArgMax, Lookup, Mvu, Thresholds, WidthConverter)
+UNITS: tuple[type[Unit], ...] = (
+    ArgMax,
+    DepthwiseMvu,
+    Lookup,
+    MaxPool,
+    Mvu,
+    SlidingWindow,
+    SumPool,
+    Thresholds,
+    WidthConverter,
+)

@@ -33,6 +33,7 @@ class ArgMax(Unit):
     pe: int = 1
 
     module = "hwbnn_arg_max"
+    finn_nodes = ("LabelSelect",)
 
     def __post_init__(self) -> None:
         check_folding(self.origin, "pe", self.pe, self.elements, "elements")

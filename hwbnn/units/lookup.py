@@ -42,6 +42,7 @@ class Lookup(Unit):
     pe: int = 1
 
     module = "hwbnn_lookup"
+    finn_nodes = ("Thresholding",)
 
     def __post_init__(self) -> None:
         check_folding(self.origin, "pe", self.pe, self.elements, "elements")

@@ -16,6 +16,7 @@ from hwbnn.ir.unit import (
     Actor,
     Family,
     Folding,
+    Knobs,
     Memory,
     MemoryShape,
     Port,
@@ -25,11 +26,14 @@ from hwbnn.ir.unit import (
     Style,
     Unit,
     Write,
+    folding_of,
 )
+from hwbnn.ir.window import Border
 from hwbnn.units import cost, search
 from hwbnn.units.folds import check_folding, divisors
 
 MAX_STAGES = 16  # more levels than the tree of any folding has
+TREE_LEVELS_PER_REGISTER = 4  # of log2(SIMD): what xc7 adds up in 10 ns with room to spare
 
 
 class Mode(Enum):
@@ -44,10 +48,12 @@ class Mode(Enum):
 class Mvu(Unit):
     """y[o] = sum over i of weights[o, i] * x[i], then count of thresholds reached (if any).
 
-    weights: int64 (outputs, inputs). thresholds: int64 (outputs, steps), non-decreasing rows, on
-    the sum; None gives the sum itself. input_range: least and greatest input, if narrower than
-    its type's. base: value of count 0 (ignored for BIPOLAR output).
-    stages: pipeline registers inside the adder tree.
+    weights: int64 (outputs of all groups, inputs of one). groups: an input vector is as many
+    sub-vectors, group after group, and sub-vector g meets the rows of group g. thresholds: int64
+    (outputs, steps), non-decreasing rows, on the sum; None gives the sum itself. border: thresholds
+    have row k * outputs + o for output o of vectors of class k, classes by position.
+    input_range: least and greatest input, if narrower than its type's. base: value of count 0
+    (ignored for BIPOLAR output). stages: pipeline registers inside the adder tree.
     """
 
     weights: IntArray
@@ -58,12 +64,15 @@ class Mvu(Unit):
     input_range: tuple[int, int] | None = None
     base: int = 0
     vectors: int = 1
+    groups: int = 1
+    border: Border | None = None
     pe: int = 1
     simd: int = 1
     stages: int = 0
     weight_style: Style = Style.AUTO
 
     module = "hwbnn_mvu"
+    finn_nodes = ("MVAU", "MatrixVectorActivation")
 
     def __post_init__(self) -> None:
         check_folding(self.origin, "pe", self.pe, self.neurons, "outputs")
@@ -78,8 +87,8 @@ class Mvu(Unit):
 
     @property
     def neurons(self) -> int:
-        """Outputs."""
-        return int(self.weights.shape[0])
+        """Outputs of a group."""
+        return int(self.weights.shape[0]) // self.groups
 
     @property
     def synapses(self) -> int:
@@ -88,12 +97,12 @@ class Mvu(Unit):
 
     @property
     def neuron_folds(self) -> int:
-        """Output beats a vector."""
+        """Output beats of a group."""
         return -(-self.neurons // self.pe)
 
     @property
     def synapse_folds(self) -> int:
-        """Input beats a vector."""
+        """Input beats of a group."""
         return -(-self.synapses // self.simd)
 
     @property
@@ -117,20 +126,29 @@ class Mvu(Unit):
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
-        return (Stream(self.input_dtype, self.simd, self.synapses, self.vectors),)
+        return (Stream(self.input_dtype, self.simd, self.synapses, self.vectors * self.groups),)
 
     @property
     def outputs(self) -> tuple[Stream, ...]:
-        return (Stream(self.output_dtype, self.pe, self.neurons, self.vectors),)
+        return (Stream(self.output_dtype, self.pe, self.neurons, self.vectors * self.groups),)
 
     def run(self, *values: IntArray) -> tuple[IntArray, ...]:
         (x,) = values
         frames = x.shape[0]
-        sums = x.reshape(frames, self.vectors, self.synapses) @ self.weights.T
+        vectors = x.reshape(frames, self.vectors, self.groups, self.synapses)
+        weights = self.weights.reshape(self.groups, self.neurons, self.synapses)
+        sums = np.einsum("fvgs,gns->fvgn", vectors, weights).reshape(frames, self.vectors, -1)
         if self.thresholds is not None:
-            count = (sums[..., None] >= self.thresholds).sum(axis=-1)
+            count = (sums[..., None] >= self._thresholds_by_vector).sum(axis=-1)
             sums = count_to_value(count, base=self.base, dtype=self.output_dtype)
         return (sums.reshape(frames, -1),)
+
+    @property
+    def _thresholds_by_vector(self) -> IntArray:
+        """Thresholds as (vectors or 1, outputs, steps)."""
+        assert self.thresholds is not None
+        by_class = self.thresholds.reshape(-1, len(self.weights), self.thresholds.shape[1])
+        return by_class if self.border is None else by_class[self.border.positions]
 
     # ---- folding -----------------------------------------------------------------------------
 
@@ -146,6 +164,18 @@ class Mvu(Unit):
     def folding(self) -> Folding:
         return Folding(self.pe, self.simd)
 
+    @property
+    def knobs(self) -> Knobs:
+        return Knobs(self.pe, self.simd, self.stages, self.weight_style)
+
+    def with_knobs(self, knobs: Knobs) -> Self:
+        folded = self.fold(folding_of(self.folding, knobs))
+        stages = knobs.stages
+        if stages is None:  # one for every few levels
+            stages = (folded.simd - 1).bit_length() // TREE_LEVELS_PER_REGISTER
+        style = self.weight_style if knobs.weight_style is None else knobs.weight_style
+        return replace(folded, stages=stages, weight_style=style)
+
     # ---- timing ------------------------------------------------------------------------------
 
     def actors(self) -> tuple[Actor, ...]:
@@ -160,7 +190,7 @@ class Mvu(Unit):
                 name="mvu",
                 at=at,
                 cycle=folds * neurons,
-                repeats=self.vectors,
+                repeats=self.vectors * self.groups,
                 latency=self.latency,
                 reads=(Read(Port(Side.INPUT), np.where(reads, 0, -1), reads.astype(np.int64)),),
                 writes=(Write(Port(Side.OUTPUT), at % folds == folds - 1),),
@@ -269,15 +299,17 @@ class Mvu(Unit):
         """
         fill = 1 if self.mode is Mode.XNOR else 0
         rows, columns = self.neuron_folds * self.pe, self.synapse_folds * self.simd
-        codes = np.full((rows, columns), fill, np.int64)
-        codes[: self.neurons, : self.synapses] = self.weight_dtype.encode(self.weights)
-        folded = codes.reshape(self.neuron_folds, self.pe, self.synapse_folds, self.simd)
+        codes = np.full((self.groups, rows, columns), fill, np.int64)
+        weights = self.weights.reshape(self.groups, self.neurons, self.synapses)
+        codes[:, : self.neurons, : self.synapses] = self.weight_dtype.encode(weights)
+        folded = codes.reshape(-1, self.pe, self.synapse_folds, self.simd)
         words = folded.transpose(0, 2, 1, 3).reshape(-1, self.pe * self.simd)
         return (Memory(self._weight_shape, words), *self._search_tables())
 
     @property
     def _weight_shape(self) -> MemoryShape:
-        depth, lanes = self.neuron_folds * self.synapse_folds, self.pe * self.simd
+        depth = self.groups * self.neuron_folds * self.synapse_folds
+        lanes = self.pe * self.simd
         bits = self.weight_dtype.bits
         style = self.weight_style
         if style is Style.AUTO:

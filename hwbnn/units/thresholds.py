@@ -45,6 +45,7 @@ class Thresholds(Unit):
     pe: int = 1
 
     module = "hwbnn_thresholds"
+    finn_nodes = ("Thresholding",)
 
     def __post_init__(self) -> None:
         check_folding(self.origin, "pe", self.pe, self.elements, "elements")

@@ -38,6 +38,7 @@ class WidthConverter(Unit):
     vectors: int = 1
 
     module = "hwbnn_width_converter"
+    foldable = False
 
     def __post_init__(self) -> None:
         check_folding(self.origin, "in_lanes", self.in_lanes, self.elements, "elements")

@@ -19,7 +19,7 @@ from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import BIPOLAR, signed, unsigned
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
-from hwbnn.passes import LayerFolding
+from hwbnn.ir.unit import Knobs
 from hwbnn.resources import Room
 from hwbnn.tools.output import write
 from hwbnn.tools.process import run
@@ -27,7 +27,7 @@ from hwbnn.units import UNITS
 from tests.graphs import binary_mlp, finished, integer_mlp, pixels
 
 PART = "xc7z020clg400-1"
-FOLDINGS = {"q": LayerFolding(5), "fc0": LayerFolding(3, 7), "fc1": LayerFolding(2, 4)}
+FOLDINGS = {"q": Knobs(5), "fc0": Knobs(3, 7), "fc1": Knobs(2, 4)}
 
 
 def design() -> Design:
@@ -90,7 +90,7 @@ def test_impossible_choices() -> None:
     for name in ("double", "hwbnn", "a-b", "2x"):
         with pytest.raises(ConfigError, match=f"{name}: design name must be a C\\+\\+ identifier"):
             project(replace(design(), name=name))
-    wide = finished(binary_mlp((1030, 2)), {"q": LayerFolding(1030), "fc0": LayerFolding(1, 1030)})
+    wide = finished(binary_mlp((1030, 2)), {"q": Knobs(1030), "fc0": Knobs(1, 1030)})
     with pytest.raises(ConfigError, match=r"in: a stream must have at most 8191 bits .* not 8240"):
         project(wide)
 

@@ -13,10 +13,11 @@ from hwbnn.ir.fifo import Storage
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Table
 from hwbnn.ir.text import design_text, graph_text
-from hwbnn.ir.unit import Family, Resources, Style
-from hwbnn.passes import LayerFolding, adapt, fold, fold_to, fold_to_fit, lower
+from hwbnn.ir.unit import Family, Knobs, Resources, Style
+from hwbnn.passes import adapt, fold, fold_to, fold_to_fit, lower
 from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
 from hwbnn.sim.engine import performance
+from hwbnn.sim.reference import reference
 from hwbnn.units.lookup import Lookup
 from hwbnn.units.mvu import Mode, Mvu
 from hwbnn.units.thresholds import Thresholds
@@ -24,7 +25,6 @@ from tests.graphs import (
     TFC_64_CYCLES,
     TFC_UNROLLED,
     binary_mlp,
-    evaluate,
     finished,
     integer_mlp,
     pixels,
@@ -33,13 +33,11 @@ from tests.graphs import (
 TYPES = [BIPOLAR, unsigned(1), unsigned(2), unsigned(8), signed(3), signed(4)]
 
 
-@pytest.mark.parametrize(
-    "foldings", [{}, TFC_64_CYCLES, TFC_UNROLLED, {"fc0": LayerFolding(9, 50)}]
-)
-def test_design_means_what_the_graph_means(foldings: dict[str, LayerFolding]) -> None:
+@pytest.mark.parametrize("foldings", [{}, TFC_64_CYCLES, TFC_UNROLLED, {"fc0": Knobs(9, 50)}])
+def test_design_means_what_the_graph_means(foldings: dict[str, Knobs]) -> None:
     graph = binary_mlp(argmax=True)
     frames = pixels(graph, 20)
-    np.testing.assert_array_equal(finished(graph, foldings).run(frames), evaluate(graph, frames))
+    np.testing.assert_array_equal(finished(graph, foldings).run(frames), reference(graph, frames))
 
 
 @pytest.mark.parametrize("data", TYPES, ids=str)
@@ -50,8 +48,8 @@ def test_design_means_what_the_graph_means(foldings: dict[str, LayerFolding]) ->
 def test_every_arithmetic_means_the_same(data: DType, weight: DType, out: DType) -> None:
     graph = integer_mlp(data, weight, out)
     frames = pixels(graph, 30)
-    design = finished(graph, {"fc0": LayerFolding(5, 3), "fc1": LayerFolding(2, 4)})
-    np.testing.assert_array_equal(design.run(frames), evaluate(graph, frames))
+    design = finished(graph, {"fc0": Knobs(5, 3), "fc1": Knobs(2, 4)})
+    np.testing.assert_array_equal(design.run(frames), reference(graph, frames))
 
 
 def test_one_bit_inputs_use_the_popcount() -> None:
@@ -79,26 +77,26 @@ def test_printed_graph_and_design() -> None:
     assert graph_text(graph) == (
         "graph mlp: pixels 8, x = p / 255\n"
         "  x: UINT8[8] = input\n"
-        "  q: BIPOLAR[8] = staircase(x) 1 steps x 1 channels\n"
+        "  q: BIPOLAR[8] = staircase(x) 1 steps x 1 rows\n"
         "  fc0: INT5[4] = dense(q) weights BIPOLAR 4 x 8\n"
-        "  a0: BIPOLAR[4] = staircase(fc0) 1 steps x 4 channels, 3 descending\n"
+        "  a0: BIPOLAR[4] = staircase(fc0) 1 steps x 4 rows, 3 descending\n"
         "  fc1: INT4[2] = dense(a0) weights BIPOLAR 2 x 4\n"
         "  output fc1\n"
     )
-    text = design_text(finished(graph, {"fc0": LayerFolding(2, 4), "q": LayerFolding(8)}))
+    text = design_text(finished(graph, {"fc0": Knobs(2, 4), "q": Knobs(8)}))
     assert "fc0_width: WidthConverter(pe 4, simd 8), 2 cycles" in text
     assert "q_out: q -> fc0_width: BIPOLAR x8, 1 beats" in text
 
 
 def test_impossible_foldings_are_all_named() -> None:
-    foldings = {"fc0": LayerFolding(0, 8), "fc1": LayerFolding(1, 65), "conv": LayerFolding(1)}
+    foldings = {"fc0": Knobs(0, 8), "fc1": Knobs(1, 65), "conv": Knobs(1)}
     with pytest.raises(ConfigError) as error:
         fold(lower(binary_mlp()), foldings=foldings)
     assert error.value.problems[0].startswith("folding: layer must be one of q, fc0, fc1")
     assert "fc0: pe must be 1 to 64 (outputs), not 0; choose 1, 2, 4, 8" in error.value.problems[1]
     assert "fc1: simd must be 1 to 64 (inputs), not 65" in error.value.problems[2]
     with pytest.raises(ConfigError, match="fc0: stages must be 0 to 16, not 17; leave it out"):
-        fold(lower(binary_mlp()), foldings={"fc0": LayerFolding(1, 1, 17)})
+        fold(lower(binary_mlp()), foldings={"fc0": Knobs(1, 1, 17)})
 
 
 @pytest.mark.parametrize("target", [1, 64, 784, 1000, 10**6])
@@ -156,8 +154,8 @@ def test_finn_folding_configuration() -> None:
       "LabelSelect_hls_0": {"PE": 1}}"""
     graph = binary_mlp(argmax=True)
     foldings = parse_finn_json(text, where="f.json", design=lower(graph))
-    assert foldings["fc0"] == LayerFolding(16, 49, None, Style.BLOCK)
-    assert foldings["fc1"] == LayerFolding(8, 8)
+    assert foldings["fc0"] == Knobs(16, 49, None, Style.BLOCK)
+    assert foldings["fc1"] == Knobs(8, 8)
     assert foldings["q"].pe == 49
     assert finished(graph, foldings)["label"].folding.pe == 1
     with pytest.raises(ConfigError, match="MVAU_hls_9 must name one of 4 layers of its kind"):
@@ -214,10 +212,10 @@ def test_fifos_never_slow_a_design_down() -> None:
     for seed in range(60):
         sizes = tuple(int(size) for size in rng.integers(2, 130, rng.integers(3, 7)))
         graph = binary_mlp(sizes, seed=seed, argmax=bool(seed % 2))
-        foldings = {"q": LayerFolding(int(rng.integers(1, sizes[0] + 1)))}
+        foldings = {"q": Knobs(int(rng.integers(1, sizes[0] + 1)))}
         for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
             pe, simd = rng.integers(1, outputs + 1), rng.integers(1, inputs + 1)
-            foldings[f"fc{layer}"] = LayerFolding(int(pe), int(simd), int(rng.integers(0, 3)))
+            foldings[f"fc{layer}"] = Knobs(int(pe), int(simd), int(rng.integers(0, 3)))
         design = finished(graph, foldings)
         assert performance(design, frames=300).period == design.bound, foldings
 
@@ -228,7 +226,7 @@ def test_accumulators_hold_the_exact_range_and_no_more() -> None:
     assert dict(_mvus(graph))["fc0"].accumulator == signed(7)  # 20 inputs of -2 to 1
     assert dict(_mvus(narrow))["fc0"].accumulator == signed(6)  # of -1 to 1
     frames = pixels(narrow, 30)
-    np.testing.assert_array_equal(finished(narrow).run(frames), evaluate(narrow, frames))
+    np.testing.assert_array_equal(finished(narrow).run(frames), reference(narrow, frames))
 
 
 def replace_table(graph: Graph, values: np.ndarray) -> Graph:

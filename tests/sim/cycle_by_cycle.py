@@ -106,8 +106,8 @@ def run(
             (Side.OUTPUT, design.out_of(instance.name)),
         ):
             ports |= {Port(side, i): edges[edge.name] for i, edge in enumerate(touching)}
-        for i, capacity in enumerate(instance.unit.buffers()):
-            ports[Port(Side.BUFFER, i)] = Channel(capacity, 0)
+        for i, buffer in enumerate(instance.unit.buffers()):
+            ports[Port(Side.BUFFER, i)] = Channel(buffer.capacity, 0)
             every.append(ports[Port(Side.BUFFER, i)])
         walkers += [Walker(instance.name, actor, ports, frames) for actor in instance.unit.actors()]
     for channel in every:

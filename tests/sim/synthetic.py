@@ -14,6 +14,7 @@ from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import (
     Actor,
+    Buffer,
     Family,
     Folding,
     Port,
@@ -62,8 +63,8 @@ class Synthetic(Unit):
     def actors(self) -> tuple[Actor, ...]:
         return self.schedule
 
-    def buffers(self) -> tuple[int, ...]:
-        return self.capacities
+    def buffers(self) -> tuple[Buffer, ...]:
+        return tuple(Buffer(capacity, 1, 1) for capacity in self.capacities)
 
     def resources(self, family: Family) -> Resources:
         return Resources()

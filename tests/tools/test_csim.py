@@ -15,7 +15,7 @@ from hwbnn.emit.golden import emit_golden
 from hwbnn.errors import MismatchError, ToolError
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import signed, unsigned
-from hwbnn.passes import LayerFolding
+from hwbnn.ir.unit import Knobs
 from hwbnn.tools import csim as module
 from hwbnn.tools import process, verilator
 from hwbnn.tools.csim import csim, headers_folder
@@ -31,18 +31,18 @@ from tests.graphs import (
 
 LFC = (784, 1024, 1024, 1024, 10)
 LFC_FOLDING = {
-    "q": LayerFolding(49),
-    "fc0": LayerFolding(32, 49),
-    "fc1": LayerFolding(32, 64),
-    "fc2": LayerFolding(32, 64),
-    "fc3": LayerFolding(10, 8),
+    "q": Knobs(49),
+    "fc0": Knobs(32, 49),
+    "fc1": Knobs(32, 64),
+    "fc2": Knobs(32, 64),
+    "fc3": Knobs(10, 8),
 }
 FRAMES = 50
 
 
 def small() -> Design:
     graph = binary_mlp((20, 12, 6))
-    return finished(graph, {"q": LayerFolding(5), "fc0": LayerFolding(5, 7)})
+    return finished(graph, {"q": Knobs(5), "fc0": Knobs(5, 7)})
 
 
 def frames(count: int = FRAMES):
@@ -80,7 +80,7 @@ def test_make_runs_the_bench(simulated) -> None:
 
 def test_multi_bit_network(tmp_path) -> None:
     graph = integer_mlp(unsigned(2), signed(3), unsigned(3))
-    made = finished(graph, {"fc0": LayerFolding(5, 3), "fc1": LayerFolding(2, 4)})
+    made = finished(graph, {"fc0": Knobs(5, 3), "fc1": Knobs(2, 4)})
     data = pixels(graph, FRAMES)
     np.testing.assert_array_equal(csim(made, data, work=tmp_path), made.run(data))
 
@@ -151,7 +151,7 @@ def test_missing_compiler(tmp_path, monkeypatch) -> None:
 NETWORKS = {
     "TFC, 64 cycles": (TFC, TFC_64_CYCLES, 200),
     "TFC, unrolled": (TFC, TFC_UNROLLED, 200),
-    "TFC, padded": (TFC, {"fc0": LayerFolding(9, 50)}, 200),
+    "TFC, padded": (TFC, {"fc0": Knobs(9, 50)}, 200),
     "TFC, serial": (TFC, {}, 200),
     "LFC": (LFC, LFC_FOLDING, 50),
 }
