@@ -79,7 +79,8 @@ class Window:
     @property
     def whole(self) -> bool:
         """One window holds the whole image, in order."""
-        return self.kernel == (self.height, self.width) and self.positions == 1
+        image = self.kernel == (self.height, self.width) and not any(self.padding)
+        return image and self.positions == 1
 
     @cached_property
     def sources(self) -> IntArray:

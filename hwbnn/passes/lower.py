@@ -274,7 +274,7 @@ def _max_pool(op: MaxPool) -> Iterator[tuple[str, Unit]]:
 
 
 def _staircase(source: DType, op: Staircase) -> Unit:
-    shared = op.thresholds.shape[0] == 1
+    shared = op.thresholds.shape[0] == op.descending.shape[0] == 1
     if shared and source.bits <= MAX_TABLE_BITS and op.steps > MAX_COMPARED_STEPS:
         domain = np.arange(1 << source.bits)
         tabulated = Thresholds(
@@ -285,9 +285,10 @@ def _staircase(source: DType, op: Staircase) -> Unit:
     if op.border is not None:  # by position: every element has its own row
         rows, down = op.thresholds[op.rows], op.directions
         return Thresholds(rows, down, source, op.dtype, op.elements, base=op.base)
+    rows = 1 if shared else op.channels
     return Thresholds(
-        op.thresholds,
-        op.descending,
+        np.broadcast_to(op.thresholds, (rows, op.steps)),
+        np.broadcast_to(op.descending, (rows,)),
         source,
         op.dtype,
         op.channels,

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sample of the battery; `make battery` runs the whole of it."""
+
+import pytest
+
+from tests.battery import EVERY, network, prove, prove_hls
+
+pytestmark = pytest.mark.slow
+
+FIRST = 1000  # the whole battery is committed with other seeds
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_random_networks(part: int) -> None:
+    seeds = range(FIRST + 8 * part, FIRST + 8 * part + 8)
+    print(f"seeds {seeds}")
+    networks = [network(seed) for seed in seeds]
+    prove(networks)
+    for made in networks:
+        if made.seed % EVERY == 0:
+            prove_hls(made)
