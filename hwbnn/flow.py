@@ -25,9 +25,9 @@ from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.text import design_text, graph_text
-from hwbnn.ir.unit import Family, Knobs, Resources
+from hwbnn.ir.unit import Family, Resources
 from hwbnn.passes import adapt, fold, fold_to, fold_to_fit, lower, size_fifos
-from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
+from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml, to_toml
 from hwbnn.schema import read_file
 from hwbnn.sim.engine import Performance, performance, simulate
 from hwbnn.sim.interpret import Interpreter
@@ -124,7 +124,7 @@ def _fold(result: BuildResult) -> BuildResult:
     if config.folding is not None and config.target_cycles is not None:
         raise ConfigError("folding: give a file or target cycles, not both; leave one out")
     if config.folding is not None:
-        folded = fold(design, foldings=_read_foldings(config.folding, design))
+        folded = fold(design, foldings=_read_foldings(config.folding, design).layers)
     elif config.target_cycles is not None:
         folded = fold_to(design, target_cycles=config.target_cycles, family=family)
     else:
@@ -133,7 +133,7 @@ def _fold(result: BuildResult) -> BuildResult:
     return replace(result, design=folded)
 
 
-def _read_foldings(file: Path, design: Design) -> dict[str, Knobs]:
+def _read_foldings(file: Path, design: Design) -> FoldingFile:
     text = read_file(file, what="folding file")
     if file.suffix.lower() == ".json":
         return parse_finn_json(text, where=str(file), design=design)

@@ -3,6 +3,7 @@
 
 import json
 import re
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -32,12 +33,22 @@ class _Layer(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     layers: dict[str, _Layer]
+    fifos: dict[str, int] = {}
 
 
-def parse_toml(text: str, *, where: str) -> dict[str, Knobs]:
-    """Return the foldings of a TOML file: `[layers.NAME]` with pe, simd, stages, weights."""
+@dataclass(frozen=True)
+class FoldingFile:
+    """What a user sets: knobs by layer, and depths by FIFO where they are not to be sized."""
+
+    layers: dict[str, Knobs]
+    fifos: dict[str, int] = field(default_factory=dict)
+
+
+def parse_toml(text: str, *, where: str) -> FoldingFile:
+    """Return what a TOML file says: `[layers.NAME]` pe, simd, stages, weights; `[fifos]` depths."""
     parsed = schema.parse_toml(_File, text, where=where, what="folding file")
-    return {name: _layer(where, name, layer) for name, layer in parsed.layers.items()}
+    layers = {name: _layer(where, name, layer) for name, layer in parsed.layers.items()}
+    return FoldingFile(layers, parsed.fifos)
 
 
 def _layer(where: str, name: str, layer: _Layer) -> Knobs:
@@ -51,7 +62,7 @@ def _layer(where: str, name: str, layer: _Layer) -> Knobs:
     return Knobs(layer.pe, layer.simd, layer.stages, style)
 
 
-def parse_finn_json(text: str, *, where: str, design: Design) -> dict[str, Knobs]:
+def parse_finn_json(text: str, *, where: str, design: Design) -> FoldingFile:
     """Return the foldings of FINN's folding_config.json for the layers of a design.
 
     Nodes are matched by kind and index (`MVAU_hls_2`, `Thresholding_rtl_0`). FIFOs, width
@@ -100,7 +111,7 @@ def parse_finn_json(text: str, *, where: str, design: Design) -> dict[str, Knobs
         problems = [f"{where}: folding file must name a layer, such as MVAU_0, not none; add it"]
     if problems:
         raise ConfigError(problems)
-    return result
+    return FoldingFile(result)
 
 
 def _finn_problems(attributes: object) -> list[str]:

@@ -285,10 +285,10 @@ def _staircase(source: DType, op: Staircase) -> Unit:
     if op.border is not None:  # by position: every element has its own row
         rows, down = op.thresholds[op.rows], op.directions
         return Thresholds(rows, down, source, op.dtype, op.elements, base=op.base)
-    rows = 1 if shared else op.channels
+    height = 1 if shared else op.channels
     return Thresholds(
-        np.broadcast_to(op.thresholds, (rows, op.steps)),
-        np.broadcast_to(op.descending, (rows,)),
+        np.broadcast_to(op.thresholds, (height, op.steps)),
+        np.broadcast_to(op.descending, (height,)),
         source,
         op.dtype,
         op.channels,

@@ -123,7 +123,9 @@ def test_fold_to_fit_follows_the_port_and_the_limit() -> None:
 
 def test_folding_file_round_trip() -> None:
     design = fold(lower(binary_mlp(argmax=True)), foldings=TFC_64_CYCLES)
-    again = fold(lower(binary_mlp(argmax=True)), foldings=parse_toml(to_toml(design), where="f"))
+    again = fold(
+        lower(binary_mlp(argmax=True)), foldings=parse_toml(to_toml(design), where="f").layers
+    )
     assert design_text(again) == design_text(design)
 
 
@@ -153,7 +155,7 @@ def test_finn_folding_configuration() -> None:
       "MatrixVectorActivation_1": {"PE": 8, "SIMD": 8}, "StreamingFIFO_rtl_0": {"depth": 32},
       "LabelSelect_hls_0": {"PE": 1}}"""
     graph = binary_mlp(argmax=True)
-    foldings = parse_finn_json(text, where="f.json", design=lower(graph))
+    foldings = parse_finn_json(text, where="f.json", design=lower(graph)).layers
     assert foldings["fc0"] == Knobs(16, 49, None, Style.BLOCK)
     assert foldings["fc1"] == Knobs(8, 8)
     assert foldings["q"].pe == 49
