@@ -29,16 +29,16 @@ from hwbnn.ir.unit import Family, Resources
 from hwbnn.passes import adapt, fold, fold_to, fold_to_fit, lower, size_fifos
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml, to_toml
 from hwbnn.schema import read_file
-from hwbnn.sim.engine import Performance, performance, simulate
+from hwbnn.sim.engine import Performance, Trace, performance, simulate
 from hwbnn.sim.interpret import Interpreter
-from hwbnn.step import Proof, Step
+from hwbnn.step import Goal, Proof, Step
 from hwbnn.tools.cosim import CosimResult
 from hwbnn.tools.csim import csim
 from hwbnn.tools.proof import compare
 from hwbnn.tools.yosys import Counts, synthesise
 
 STRUCTURES = {Family.XC7: Structure.XC7, Family.ECP5: Structure.ECP5}
-HIGH_WATER_FRAMES = 16
+TRACED_FRAMES = 16  # for high water and stalls
 RANDOM_FRAMES = 16
 GOLDEN_FRAMES = 16
 CHECKED_FRAMES = 32  # at import, against the oracle
@@ -58,6 +58,8 @@ class BuildConfig:
     clock_mhz: float | None = None
     folding: Path | None = None
     target_cycles: int | None = None
+    target_fps: float | None = None
+    maximize: Goal | None = None
     preprocess: Preprocess | None = None
     argmax: bool = False
     packed_input: bool = False
@@ -77,7 +79,7 @@ class BuildResult:
     design: Design | None = None
     files: FileSet | None = None
     performance: Performance | None = None
-    high_water: dict[str, int] | None = None
+    trace: Trace | None = None
     cosimulated: Cosimulated | None = None
     synthesised: Synthesised | None = None
     checks: tuple[Check, ...] = ()
@@ -177,8 +179,8 @@ def frames_of(result: BuildResult) -> IntArray:
 def _simulate(result: BuildResult) -> BuildResult:
     design = design_of(result)
     speed = performance(design)
-    trace = simulate(design, frames=HIGH_WATER_FRAMES)
-    return replace(result, performance=speed, high_water=trace.high_water)
+    trace = simulate(design, frames=TRACED_FRAMES)
+    return replace(result, performance=speed, trace=trace)
 
 
 LINE: tuple[tuple[Step, Callable[[BuildResult], BuildResult]], ...] = (
@@ -274,7 +276,7 @@ def report_of(result: BuildResult) -> Json:
             clock_mhz=result.clock_mhz,
             design=result.design,
             performance=result.performance,
-            high_water=result.high_water,
+            trace=result.trace,
             cosimulated=result.cosimulated,
             synthesised=result.synthesised,
             checks=result.checks,

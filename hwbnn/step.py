@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Step: where a build may stop; Proof: what may be made of its result (DESIGN 2)."""
+"""Step: where a build may stop; Proof: what may be made of its result; Goal: of its folding."""
 
 from enum import Enum
 
@@ -26,3 +26,9 @@ class Proof(Enum):
     COSIM = "cosim"
     CSIM = "csim"
     SYNTH = "synth"
+
+
+class Goal(Enum):
+    """What a folding may be made the most of."""
+
+    FPS = "fps"

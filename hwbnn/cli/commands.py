@@ -19,7 +19,7 @@ from hwbnn.frontend import inspect_model, load_model
 from hwbnn.ir.graph import Preprocess
 from hwbnn.ir.reserved import RESERVED
 from hwbnn.sim.interpret import Interpreter
-from hwbnn.step import Proof, Step
+from hwbnn.step import Goal, Proof, Step
 from hwbnn.tools.output import result_folder, write
 
 ZOO = "zoo:"
@@ -33,6 +33,8 @@ def configuration(
     boards_dir: Path | None,
     folding: Path | None,
     target_cycles: int | None,
+    target_fps: float | None,
+    maximize: Goal | None,
     clock_mhz: float | None,
     images: list[Path] | None,
     packed_input: bool,
@@ -53,6 +55,8 @@ def configuration(
         clock_mhz=clock_mhz,
         folding=folding,
         target_cycles=target_cycles,
+        target_fps=target_fps,
+        maximize=maximize,
         preprocess=_preprocess(scale),
         argmax=argmax,
         packed_input=packed_input,

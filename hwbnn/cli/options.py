@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from hwbnn.cli.screen import Session
+from hwbnn.step import Goal
 
 FOLDING = "Folding"
 INPUT = "Input and output"
@@ -44,10 +45,22 @@ TargetCycles: TypeAlias = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        help="Cheapest folding of at most N cycles a frame. Without this and --folding: as fast "
-        "as the board's data port, slower by halves until it fits.",
+        help="Cheapest folding of at most N cycles a frame.",
         rich_help_panel=FOLDING,
     ),
+]
+TargetFps: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Cheapest folding of at least N frames a second. Without any of these: as fast as "
+        "the board's data port allows and the board has room for.",
+        rich_help_panel=FOLDING,
+    ),
+]
+Maximize: TypeAlias = Annotated[
+    Goal | None,
+    typer.Option(help="The fastest folding that fits the board.", rich_help_panel=FOLDING),
 ]
 Clock: TypeAlias = Annotated[
     float | None,

@@ -10,7 +10,7 @@ from hwbnn.board import Board
 from hwbnn.ir.design import Design, Edge, Instance
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.unit import Folding, Resources, Unit
-from hwbnn.sim.engine import Performance
+from hwbnn.sim.engine import Performance, Trace
 
 SCHEMA = "hwbnn/report@1"
 PORT_MARGIN = 1.001  # a port this little faster is as fast
@@ -68,7 +68,7 @@ class Findings:
     clock_mhz: float
     design: Design | None = None
     performance: Performance | None = None
-    high_water: Mapping[str, int] | None = None
+    trace: Trace | None = None
     cosimulated: Cosimulated | None = None
     synthesised: Synthesised | None = None
     checks: tuple[Check, ...] = ()
@@ -92,7 +92,7 @@ def report(findings: Findings) -> Json:
     }
     if design is not None:
         found["layers"] = [_layer(i, design, findings) for i in design.instances]
-        found["fifos"] = [_fifo(e, board, findings.high_water) for e in design.edges]
+        found["fifos"] = [_fifo(e, board, findings.trace) for e in design.edges]
         found["resources"] = _resources(design, board, findings.synthesised)
     if design is not None and findings.performance is not None:
         found["performance"] = _performance(findings, design, findings.performance)
@@ -131,23 +131,36 @@ def _layer(instance: Instance, design: Design, findings: Findings) -> Json:
         "memory_bits": sum(memory.bits for memory in memories),
         "resources": _counts(unit.resources(findings.board.cost_family)),
     }
+    if unit.buffers():
+        found["buffers"] = [asdict(buffer) for buffer in unit.buffers()]
+    if findings.trace is not None:
+        found["stalls"] = _stalls(instance.name, findings.trace)
     if findings.synthesised is not None:
         found["synthesised"] = _counts(findings.synthesised.layers[instance.name])
     return found
+
+
+def _stalls(name: str, trace: Trace) -> Json:
+    """Cycles a frame in which a firing waits for a word, and for room alone; means of the trace."""
+    frames = len(trace.frame_ends)
+    return {
+        "starved": round(trace.starved[name] / frames, 1),
+        "blocked": round(trace.blocked[name] / frames, 1),
+    }
 
 
 def _counts(resources: Resources) -> Json:
     return {name: round(value, 1) for name, value in asdict(resources).items()}
 
 
-def _fifo(edge: Edge, board: Board, high_water: Mapping[str, int] | None) -> Json:
+def _fifo(edge: Edge, board: Board, trace: Trace | None) -> Json:
     return {
         "name": edge.name,
         "from": edge.producer.instance if edge.producer else "input",
         "to": edge.consumer.instance if edge.consumer else "output",
         "bits": edge.stream.bits,
         "depth": edge.fifo.depth,
-        "high_water": None if high_water is None else high_water[edge.name],
+        "high_water": None if trace is None else trace.high_water[edge.name],
         "storage": edge.fifo.storage.name.lower(),
         "resources": _counts(edge.fifo.resources(board.cost_family)),
     }
