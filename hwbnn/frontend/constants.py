@@ -25,13 +25,13 @@ NOT_CONSTANT = "operator must not make a constant; simplify the model in the exp
 
 
 def add_initializers(made: Translation) -> None:
-    """Enter all initializers; a matrix that FINN annotates with integers is quantized."""
+    """Enter all initializers; a matrix or kernel that FINN annotates with integers is quantized."""
     types = annotations(made.model.graph)
     for tensor in made.model.graph.initializer:
         value = numpy_helper.to_array(tensor)
         dtype = annotated_dtype(types.get(tensor.name))
         grid = None
-        if dtype is not None and dtype.bits <= MAX_WEIGHT_BITS and value.ndim == 2:
+        if dtype is not None and dtype.bits <= MAX_WEIGHT_BITS and value.ndim >= 2:
             grid = Grid(np.ones(value.shape, np.float32), dtype)
         made.values[tensor.name] = Constant(tensor.name, value, grid)
 

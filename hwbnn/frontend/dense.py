@@ -9,7 +9,7 @@ import onnx
 from hwbnn.errors import ModelError
 from hwbnn.frontend.chain import Affine, Chain, Levels, Pixels, Step
 from hwbnn.frontend.run_node import attribute
-from hwbnn.frontend.weights import Constant, Weights, binary_grid, dense_weights
+from hwbnn.frontend.weights import Constant, Weights, binary_grid, integer_weights
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, smallest, unsigned
 from hwbnn.ir.graph import FloatArray
 from hwbnn.ir.ops import Dense, sum_range
@@ -43,7 +43,7 @@ def input_values(chain: Chain, dtype: DType | None, where: str) -> Values:
             f"{where}: input must be quantized, not the sums of the layer before; "
             "put a QuantIdentity or QuantReLU between the layers"
         )
-    floats = chain.evaluate(np.repeat(levels[:, None], chain.columns, axis=1))
+    floats = chain.spread(levels)
     if (floats != floats[:, :1]).any():
         raise ModelError(
             f"{where}: input must have one scale, not one for each channel; "
@@ -89,8 +89,8 @@ def dense(
     low, high = sum_range(columns, int(values.levels[0]), int(values.levels[-1]))
     op = Dense(name, source, columns, weights.dtype, smallest(low, high))
     offset = values.offset * weights.scale * columns.sum(axis=1)
-    entry = Affine(values.scale * weights.scale, offset, low, high, _exact(values, weights))
-    return op, entry
+    scale, exact = values.scale * weights.scale, exact_sums(values.floats, weights)
+    return op, Affine(scale, offset, low, high, exact, np.arange(op.elements))
 
 
 def oriented_weights(node: onnx.NodeProto, constant: Constant, where: str) -> Weights:
@@ -105,16 +105,17 @@ def oriented_weights(node: onnx.NodeProto, constant: Constant, where: str) -> We
     scale = None if constant.grid is None else np.broadcast_to(constant.grid.scale, value.shape)
     if node.op_type == "MatMul" or not attribute(node, "transB", 0):
         value, scale = value.T, None if scale is None else scale.T
-    return dense_weights(constant, value, scale, where)
+    return integer_weights(constant, value, scale, where)
 
 
-def _exact(values: Values, weights: Weights) -> bool:
-    _, inputs = binary_grid(values.floats[None])
+def exact_sums(inputs: FloatArray, weights: Weights) -> bool:
+    """Say whether every float32 sum of these inputs times a row of weights is exact."""
+    _, multiples = binary_grid(inputs[None])
     _, rows = binary_grid(weights.floats)
-    return bool(inputs.max() * rows.sum(axis=1).max() <= MAX_EXACT)
+    return bool(multiples.max() * rows.sum(axis=1).max() <= MAX_EXACT)
 
 
-def bias_step(node: onnx.NodeProto, bias: Constant | None, outputs: int, where: str) -> Step | None:
+def gemm_step(node: onnx.NodeProto, bias: Constant | None, outputs: int, where: str) -> Step | None:
     """Return the step for a Gemm's alpha, beta and C; None if it has none."""
     alpha = np.float32(attribute(node, "alpha", 1.0))
     beta = np.float32(attribute(node, "beta", 1.0))
@@ -124,11 +125,11 @@ def bias_step(node: onnx.NodeProto, bias: Constant | None, outputs: int, where: 
     if constant.shape not in ((), (1,), (outputs,), (1, outputs), (1, 1)):
         shape = " x ".join(map(str, constant.shape))
         raise ModelError(f"{where}: bias must have {outputs} elements, not {shape}; export again")
-    added = beta * constant.reshape(-1)
+    added = np.broadcast_to(beta * constant.reshape(-1), (outputs,))
 
-    def evaluate(x: FloatArray) -> FloatArray:
-        return alpha * x + added
+    def evaluate(x: FloatArray, columns: IntArray) -> FloatArray:
+        return alpha * x + added[columns]
 
     # onnxruntime may add the bias first, and then round every partial sum.
     whole = alpha == 1 and bool((added == np.rint(added)).all()) and np.abs(added).max() < 1 << 20
-    return Step(where, evaluate, exact=bool(whole))
+    return Step(where, evaluate, np.arange(outputs), exact=bool(whole))

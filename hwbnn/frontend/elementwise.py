@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Elementwise: a node between an integer and a quantizer as a step of a chain."""
 
-from math import prod
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 
 from hwbnn.errors import ModelError
-from hwbnn.frontend.chain import Chain, Quantizer, Step
+from hwbnn.frontend.chain import Chain, Labels, Quantizer, Step, joined
 from hwbnn.frontend.run_node import Array, NodeRunner, attribute
 from hwbnn.frontend.weights import Constant, quantizer_dtype
-from hwbnn.ir.dtype import BIPOLAR, smallest
+from hwbnn.ir.dtype import BIPOLAR, IntArray, smallest
 from hwbnn.ir.graph import FloatArray
 
 BINARY = frozenset({"Add", "Sub", "Mul", "Div", "Max", "Min"})
@@ -37,18 +37,27 @@ def elementwise_step(
     constants = [
         spread(value, chain, where) if isinstance(value, Constant) else None for value in inputs
     ]
-    if node.op_type == "Clip":
-        constants = [c.reshape(()) if c is not None else None for c in constants]
     clean = _node(node, len(inputs))
 
-    def evaluate(x: FloatArray) -> FloatArray:
-        given: list[Array | None] = list(constants)
+    def evaluate(x: FloatArray, columns: IntArray) -> FloatArray:
+        given = [None if values is None else values.at(columns) for values in constants]
         given[place] = x
         return runner(clean, given)[0].reshape(x.shape)
 
-    uniform = all(c is None or c.ndim == 0 for c in constants)
-    monotone = _monotone(node, place, constants)
-    return Step(where, evaluate, monotone=monotone, uniform=uniform)
+    labels = joined(values.labels for values in constants if values is not None)
+    return Step(where, evaluate, labels, _monotone(node, place, constants))
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """A node's constant for the elements of a value: one for all, or one a label."""
+
+    floats: Array
+    labels: Labels
+
+    def at(self, columns: IntArray) -> Array:
+        """Return the constant for some elements: a scalar, or one each."""
+        return self.floats.reshape(()) if self.labels is None else self.floats[self.labels[columns]]
 
 
 def _node(node: onnx.NodeProto, inputs: int) -> onnx.NodeProto:
@@ -64,7 +73,7 @@ def _node(node: onnx.NodeProto, inputs: int) -> onnx.NodeProto:
     return clean
 
 
-def _monotone(node: onnx.NodeProto, place: int, constants: list[Array | None]) -> bool:
+def _monotone(node: onnx.NodeProto, place: int, constants: list[Values | None]) -> bool:
     match node.op_type:
         case "Abs":
             return False
@@ -73,25 +82,25 @@ def _monotone(node: onnx.NodeProto, place: int, constants: list[Array | None]) -
         case "LeakyRelu":
             return float(attribute(node, "alpha", 0.01)) >= 0
         case "PRelu":
-            return constants[1] is not None and bool((constants[1] >= 0).all())
+            return constants[1] is not None and bool((constants[1].floats >= 0).all())
         case _:
             return True
 
 
-def _to_source_order(values: Array, chain: Chain) -> Array:
-    """Values of the tensor's elements in the order of the operator's value."""
-    ordered = np.empty(chain.elements, values.dtype)
-    ordered[chain.order] = values.reshape(-1)
+def _labels(places: IntArray, chain: Chain) -> IntArray:
+    """Labels of the tensor's elements in the order of the operator's value."""
+    ordered = np.empty(chain.elements, np.int64)
+    ordered[chain.order] = np.broadcast_to(places, chain.shape).reshape(-1)
     return ordered
 
 
-def _element_values(constant: Constant, chain: Chain, where: str) -> Array:
+def _element_values(constant: Constant, chain: Chain, where: str) -> Values:
     """A constant per element, or a scalar; it must not widen the value nor tell images apart."""
     value = constant.value
     if value.dtype != np.float32:
         raise ModelError(f"{where}: {constant.name} must be float32, not {value.dtype}")
     if value.size == 1 and value.ndim <= len(chain.shape) + 1:
-        return value.reshape(())
+        return Values(value.reshape(-1), None)
     assert chain.places is not None
     shape = chain.places.shape
     try:
@@ -104,10 +113,11 @@ def _element_values(constant: Constant, chain: Chain, where: str) -> Array:
             f"{where}: {constant.name} must be a constant per element or channel of "
             f"{' x '.join(map(str, chain.shape))}, not {text}; export the model again"
         )
-    return _to_source_order(np.broadcast_to(value, (1, *shape[1:])), chain)
+    one = value.reshape(value.shape[1:]) if value.ndim == len(shape) else value
+    return Values(value.reshape(-1), _labels(np.arange(value.size).reshape(one.shape), chain))
 
 
-def _channel_values(constant: Constant, chain: Chain, where: str) -> Array:
+def _channel_values(constant: Constant, chain: Chain, where: str) -> Values:
     """A batch norm's parameter, one a channel (axis 1), per element."""
     channels = chain.shape[0]
     if constant.value.shape != (channels,):
@@ -116,8 +126,14 @@ def _channel_values(constant: Constant, chain: Chain, where: str) -> Array:
             f"{where}: {constant.name} must have {channels} channels, not {text}; "
             "export the model again"
         )
-    value = constant.value.reshape(-1, *(1,) * (len(chain.shape) - 1))
-    return _to_source_order(np.broadcast_to(value, chain.shape), chain)
+    return Values(constant.value, _labels(_along(0, chain), chain))
+
+
+def _along(axis: int, chain: Chain) -> IntArray:
+    """Index along an axis of one image's value, to be broadcast."""
+    shape = [1] * len(chain.shape)
+    shape[axis] = -1
+    return np.arange(chain.shape[axis]).reshape(shape)
 
 
 def quantizer_step(
@@ -131,28 +147,29 @@ def quantizer_step(
         )
     dtype = quantizer_dtype(node, [np.zeros(1), *(c.value for c in constants)], where)
     scale = _element_values(constants[0], chain, where)
-    given = [scale, *(c.value.reshape(()) for c in constants[1:])]
-    clean = _node(node, 1 + len(given))
+    rest = [c.value.reshape(()) for c in constants[1:]]
+    clean = _node(node, 2 + len(rest))
     if dtype == BIPOLAR:
         levels = np.array([-1, 1])
     else:
         narrow = int(attribute(node, "narrow", 1))
         low = dtype.min + (narrow if dtype.signed else 0)
         levels = np.arange(low, dtype.max + 1 - (narrow if not dtype.signed else 0))
-    floats = levels.astype(np.float32)[:, None] * scale.reshape(1, -1)
+    floats = levels.astype(np.float32)[:, None] * scale.floats
 
-    def evaluate(x: FloatArray) -> FloatArray:
-        return runner(clean, [x, *given])[0]
+    def evaluate(x: FloatArray, columns: IntArray) -> FloatArray:
+        return runner(clean, [x, scale.at(columns), *rest])[0]
 
-    quantizer = Quantizer(name, node.output[0], dtype, levels, floats, scale.astype(np.float64))
-    return Step(where, evaluate, uniform=scale.ndim == 0, quantizer=quantizer)
+    unit = scale.floats.astype(np.float64)
+    quantizer = Quantizer(name, node.output[0], dtype, levels, floats, unit, scale.labels)
+    return Step(where, evaluate, scale.labels, quantizer=quantizer)
 
 
 def _multithreshold_step(
     node: onnx.NodeProto, chain: Chain, constant: Constant, *,
     runner: NodeRunner, name: str, where: str,
 ) -> Step:  # fmt: skip
-    rows = _threshold_rows(node, chain, constant.value, where)
+    rows, labels = _threshold_rows(node, chain, constant.value, where)
     scale = np.float32(attribute(node, "out_scale", 1.0))
     bias = np.float32(attribute(node, "out_bias", 0.0))
     if not scale > 0:
@@ -171,30 +188,27 @@ def _multithreshold_step(
         dtype = smallest(0, steps)
     clean = _node(node, 2)
     quantizer = Quantizer(
-        name, node.output[0], dtype, levels, floats, np.asarray(unit), offset=offset
+        name, node.output[0], dtype, levels, floats, np.full(1, unit), offset=offset
     )
 
-    def evaluate(x: FloatArray) -> FloatArray:
-        return runner(clean, [x, rows])[0]
+    def evaluate(x: FloatArray, columns: IntArray) -> FloatArray:
+        return runner(clean, [x, rows if labels is None else rows[labels[columns]]])[0]
 
-    uniform, width = rows.shape[0] == 1, max(1, steps // 4)
-    return Step(where, evaluate, uniform=uniform, quantizer=quantizer, width=width)
+    return Step(where, evaluate, labels, quantizer=quantizer, width=max(1, steps // 4))
 
 
-def _threshold_rows(node: onnx.NodeProto, chain: Chain, value: Array, where: str) -> Array:
-    """Thresholds per element, (elements or 1, steps)."""
+def _threshold_rows(
+    node: onnx.NodeProto, chain: Chain, value: Array, where: str
+) -> tuple[Array, Labels]:
+    """Thresholds (rows, steps), and the row of each element."""
     rank = len(chain.shape) + 1
     layout = str(attribute(node, "data_layout", "")) or {3: "NWC", 4: "NCHW"}.get(rank, "NC")
     axis = (layout.index("C") if "C" in layout else 1) - 1
     if value.ndim != 2 or axis >= rank - 1 or value.shape[0] not in (1, chain.shape[axis]):
         text = " x ".join(map(str, value.shape))
+        channels = chain.shape[min(axis, rank - 2)]
         raise ModelError(
-            f"{where}: thresholds must be (1 or {prod(chain.shape)}, steps), not {text}; "
+            f"{where}: thresholds must be (1 or {channels}, steps), not {text}; "
             "export the model again"
         )
-    if value.shape[0] == 1:
-        return value
-    shape = [1] * (rank - 1)
-    shape[axis] = -1
-    channel = np.broadcast_to(np.arange(value.shape[0]).reshape(shape), chain.shape)
-    return value[_to_source_order(channel, chain)]
+    return value, None if value.shape[0] == 1 else _labels(_along(axis, chain), chain)

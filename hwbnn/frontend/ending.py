@@ -27,14 +27,15 @@ def output_floats(chain: Chain, where: str) -> FloatArray:
     """Return the model's floats (elements or 1, span) for every integer before the output."""
     assert chain.entry is not None
     low, high = chain.entry.low, chain.entry.high
-    columns = chain.columns
+    examples, function = chain.functions
+    columns = 1 if examples.size == 1 else function.size
     if (high - low + 1) * columns > MAX_VALUES:
         raise ModelError(
             f"{where}: output must have at most {MAX_VALUES} values in all, not {columns} x "
             f"{high - low + 1}; put a quantizer before the output"
         )
-    points = np.repeat(np.arange(low, high + 1)[:, None], columns, axis=1)
-    return chain.evaluate(points).T
+    floats = chain.spread(np.arange(low, high + 1)).T
+    return floats if examples.size == 1 else floats[function]
 
 
 def output_values(chain: Chain, floats: FloatArray) -> OutputValues | None:
@@ -73,6 +74,7 @@ def label_ops(ops: tuple[Op, ...], chain: Chain, floats: FloatArray, name: str) 
         rows.astype(np.int64),
         chain.entry.low,
         smallest(0, max(1, int(ranks.max()))),
+        source.vectors,
     )
     return (*ops, table, ArgMax(name, table.name, index))
 

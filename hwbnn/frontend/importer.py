@@ -12,11 +12,12 @@ from hwbnn.frontend.check import check_outputs
 from hwbnn.frontend.ending import Output, label_ops, output_floats, output_values
 from hwbnn.frontend.facts import classes_of, dialect_problem, preprocess_of
 from hwbnn.frontend.load import model_inputs, verify_model
+from hwbnn.frontend.materialise import materialise
 from hwbnn.frontend.translate import translate
-from hwbnn.frontend.translation import Label, Translation, materialise
+from hwbnn.frontend.translation import Label, Translation
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph, Preprocess
-from hwbnn.ir.ops import ArgMax, Input, Op, Staircase, Table
+from hwbnn.ir.ops import ArgMax, Input, Op, Permute, Staircase, Table
 from hwbnn.ir.verify import verify_graph
 
 
@@ -82,7 +83,7 @@ def build(
     imported = finish(made, output=output)
     verify_graph(imported.graph)
     if check:
-        check_outputs(imported.graph, made, imported.tail, imported.tensor, samples)
+        check_outputs(imported.graph.on_pixels, made, imported.tail, imported.tensor, samples)
     return _packed(imported.graph) if packed_input else imported.graph
 
 
@@ -94,7 +95,7 @@ def finish(made: Translation, *, output: Output) -> Imported:
     choose = output is Output.LABEL or isinstance(result, Label)
     if isinstance(result, Label):
         tensor, result = result.tensor, result.chain
-    if not isinstance(result, Chain) or result.source in ("", made.ops[0].name):
+    if not isinstance(result, Chain) or result.source in {"", *made.pixels}:
         raise ModelError(
             f"{made.name}: output must be values of a layer or a class index, not {tensor}; "
             "export the whole network with one output"
@@ -109,16 +110,19 @@ def finish(made: Translation, *, output: Output) -> Imported:
     last, tail, _ = materialise(made, result)
     if (tail.order != np.arange(tail.elements)).any():
         raise ModelError(
-            f"{made.name}: output must have the order of the last layer's outputs; take out the "
-            "transpose at the end"
+            f"{made.name}: output must have the order of the last layer's outputs (of an image, "
+            "channels last); take out the transpose at the end, or end with a pool of the whole "
+            "image or a dense layer"
         )
     floats = output_floats(tail, made.name)
-    ops = _upstream(made, last)
+    host, ops = _hosted(_upstream(made, last))
     values = None if choose else output_values(tail, floats)
     ops = label_ops(ops, tail, floats, label) if choose else ops
     source = model_inputs(model.graph)[0]
     shape = tuple(int(d.dim_value) for d in source.type.tensor_type.shape.dim[1:])
-    graph = Graph(made.name, ops, ops[-1].name, shape, made.preprocess, values, classes_of(model))
+    graph = Graph(
+        made.name, ops, ops[-1].name, shape, made.preprocess, values, classes_of(model), host
+    )
     return Imported(graph, made, tail, tensor)
 
 
@@ -130,6 +134,15 @@ def _upstream(made: Translation, last: str) -> tuple[Op, ...]:
     return tuple(ops)
 
 
+def _hosted(ops: tuple[Op, ...]) -> tuple[tuple[Op, ...], tuple[Op, ...]]:
+    """Give a permutation of the pixels to the host."""
+    order = ops[1]
+    if not isinstance(order, Permute):
+        return (), ops
+    sent = Input(order.name, order.elements, order.dtype, order.vectors)
+    return ops[:2], (sent, *ops[2:])
+
+
 def _packed(graph: Graph) -> Graph:
     """Give the first staircase or table to the host, and its result as the input."""
     first = graph.ops[1]
@@ -138,5 +151,6 @@ def _packed(graph: Graph) -> Graph:
             f"{graph.name}: packed input must be quantized by the model, not raw pixels; "
             "put a QuantIdentity on the input or send pixels"
         )
-    sent = Input(first.name, first.elements, first.dtype)
-    return replace(graph, ops=(sent, *graph.ops[2:]), host=(graph.input, first))
+    sent = Input(first.name, first.elements, first.dtype, first.vectors)
+    host = graph.host or (graph.input,)
+    return replace(graph, ops=(sent, *graph.ops[2:]), host=(*host, first))

@@ -2,7 +2,7 @@
 """Inspect: what a model holds, layer by layer, and everything in it that is not supported."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -16,7 +16,21 @@ from hwbnn.frontend.translate import translate
 from hwbnn.frontend.translation import Translation
 from hwbnn.ir.dtype import BIPOLAR
 from hwbnn.ir.graph import Preprocess
-from hwbnn.ir.ops import ArgMax, Dense, Input, Op, Staircase, Table, value_range
+from hwbnn.ir.ops import (
+    ArgMax,
+    Conv,
+    Dense,
+    Input,
+    MaxPool,
+    Op,
+    Permute,
+    Staircase,
+    SumPool,
+    Table,
+    value_range,
+)
+
+Layered: TypeAlias = Dense | Conv | MaxPool | SumPool | Staircase | Table | ArgMax
 
 
 @dataclass(frozen=True)
@@ -105,22 +119,23 @@ def inspect_model(
         except ModelError as error:
             problems += error.problems
     shape = tuple(d.dim_value for d in model_inputs(model.graph)[0].type.tensor_type.shape.dim[1:])
-    layers = tuple(_layer(op, ops, made) for op in ops if not isinstance(op, Input))
+    layers = tuple(_layer(op, ops, made) for op in ops if not isinstance(op, Input | Permute))
     return Inspection(name, shape, str(preprocess), classes, layers, tuple(dict.fromkeys(problems)))
 
 
-def _layer(op: Dense | Staircase | Table | ArgMax, ops: tuple[Op, ...], made: Translation) -> Layer:
+def _layer(op: Layered, ops: tuple[Op, ...], made: Translation) -> Layer:
     source = next(other for other in ops if other.name == op.source)
     low, high = _range(op, made)
-    weights = op.weights if isinstance(op, Dense) else np.zeros((0, 0), np.int64)
-    weight_type = op.weight_dtype if isinstance(op, Dense) else None
+    weights = op.weights if isinstance(op, Dense | Conv) else np.zeros((0, 0), np.int64)
+    weight_type = op.weight_dtype if isinstance(op, Dense | Conv) else None
     binary = weight_type == BIPOLAR and source.dtype == BIPOLAR
+    macs = weights.size * op.vectors  # every weight at every position
     down = changing = steps = 0
     if isinstance(op, Staircase):
         entry_low, entry_high = _range(source, made)
         inside = (op.thresholds > entry_low) & (op.thresholds <= entry_high)
-        changing = int(np.broadcast_to(inside.any(axis=1), (op.elements,)).sum())
-        down = int(np.broadcast_to(op.descending, (op.elements,)).sum())
+        changing = int(np.asarray(inside.any(axis=1))[op.rows].sum())
+        down = int(op.directions.sum())
         steps = op.thresholds.size
     return Layer(
         operator=type(op).__name__,
@@ -133,8 +148,8 @@ def _layer(op: Dense | Staircase | Table | ArgMax, ops: tuple[Op, ...], made: Tr
         output_type=str(op.dtype),
         low=low,
         high=high,
-        binary_macs=weights.size if binary else 0,
-        multi_bit_macs=0 if binary else weights.size,
+        binary_macs=macs if binary else 0,
+        multi_bit_macs=0 if binary else macs,
         weight_bits=weights.size * (weight_type.bits if weight_type else 0),
         thresholds=steps,
         descending=down,
@@ -143,6 +158,6 @@ def _layer(op: Dense | Staircase | Table | ArgMax, ops: tuple[Op, ...], made: Tr
 
 
 def _range(op: Op, made: Translation) -> tuple[int, int]:
-    if isinstance(op, Dense) and op.name in made.sums:
+    if op.name in made.sums:
         return made.sums[op.name].low, made.sums[op.name].high
     return value_range(op, {op.name: op for op in made.ops})

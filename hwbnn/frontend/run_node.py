@@ -90,6 +90,8 @@ class NodeRunner:
             return [constant_value(node)]
         if is_quantizer(node):
             return [_quantize(node, [np.asarray(x) for x in inputs])]
+        if node.domain in QONNX_DOMAINS and node.op_type in ("MaxPoolNHWC", "Im2Col"):
+            return [self._channels_last(node, np.asarray(inputs[0]))]
         given = [x for x in inputs if x is not None]
         if node.op_type in EXACT and all(x.dtype == np.float32 for x in given):
             with np.errstate(all="ignore"):
@@ -132,6 +134,16 @@ class NodeRunner:
             return list(self._sessions[key].run(None, feeds))
         except Exception as error:  # onnxruntime's errors have no common class
             raise ModelError(_refusal(node, error)) from error
+
+    def _channels_last(self, node: onnx.NodeProto, x: Array) -> Array:
+        """Execute qonnx' operators on images (N, H, W, C), an Im2Col image by image as qonnx."""
+        if node.op_type == "Im2Col":
+            return np.concatenate([_im2col(node, image[None]) for image in x])
+        plain = onnx.NodeProto()
+        plain.CopyFrom(node)
+        plain.op_type, plain.domain = "MaxPool", ""
+        (result,) = self._onnxruntime(plain, [np.moveaxis(x, -1, 1)])
+        return np.moveaxis(result, 1, -1)
 
     def _session(self, onnxruntime: Any, node: onnx.NodeProto, types: dict[str, int]) -> Any:
         outputs = [name for name in node.output[:1] if name]
@@ -187,3 +199,19 @@ def _multithreshold(node: onnx.NodeProto, x: Array, thresholds: Array) -> Array:
     scale, bias = attribute(node, "out_scale", 1.0), attribute(node, "out_bias", 0.0)
     values = multithreshold(x.swapaxes(axis, 1), thresholds, scale, bias)
     return np.asarray(values.swapaxes(axis, 1), np.float32)
+
+
+def _im2col(node: onnx.NodeProto, x: Array) -> Array:
+    """Execute qonnx' function on one image."""
+    from qonnx.custom_op.general.im2col import compute_conv_output_dim, im2col_indices_nchw
+
+    (kh, kw), (sh, sw) = attribute(node, "kernel_size", []), attribute(node, "stride", [])
+    (dh, dw) = attribute(node, "dilations", [1, 1])
+    pad, value = attribute(node, "pad_amount", [0] * 4), attribute(node, "pad_value", 0)
+    _, height, width, channels = x.shape
+    rows = compute_conv_output_dim(height, kh, sh, pad[0] + pad[2], dh)
+    columns = compute_conv_output_dim(width, kw, sw, pad[1] + pad[3], dw)
+    first = x.transpose(0, 3, 1, 2)
+    taps = im2col_indices_nchw(first, height, width, kh, kw, pad, sh, sw, value, dh, dw)
+    whole = taps.reshape(1, channels, kh, kw, rows, columns).transpose(0, 4, 5, 2, 3, 1)
+    return np.asarray(whole.reshape(1, rows, columns, -1))

@@ -1,36 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
 """Staircase: a chain up to its last quantizer, as thresholds or a table (DESIGN 3.2)."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from hwbnn.errors import ModelError
-from hwbnn.frontend.chain import Chain, Quantizer
+from hwbnn.frontend.chain import Chain, Quantizer, Step, channelwise
 from hwbnn.ir.dtype import DType, IntArray, Kind, smallest
-from hwbnn.ir.ops import Staircase, Table
+from hwbnn.ir.ops import Op, Staircase, Table
+from hwbnn.ir.window import BoolArray
 
 MAX_TABLE_SPAN = 1 << 14
 MAX_TABLE = 1 << 24  # entries that are evaluated one by one
 
 
-def staircase(name: str, chain: Chain, *, where: str) -> Staircase | Table:
-    """Return the operator that gives the last quantizer's integers; where names its node."""
-    steps, _ = chain.split()
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """A quantizer's result as counts from 0 on, per function: at both ends, and where it changes.
+
+    thresholds: (levels, functions), the first integer at which the side of each level changes.
+    """
+
+    low: IntArray
+    high: IntArray
+    thresholds: IntArray
+
+
+def staircase(name: str, chain: Chain, source: Op, *, where: str) -> Staircase | Table:
+    """Return the operator that gives the last quantizer's integers; where names its node.
+
+    chain: ends in that quantizer and has no pools; it starts at the value of source. It is one
+    vector if a channel rises at some positions of an image and falls at others.
+    """
     quantizer = chain.quantizer
-    assert quantizer is not None
-    start = Chain(chain.source, chain.entry, chain.places, steps)
-    if start.monotone:
-        low, high = _ends(start, quantizer)
-        thresholds = _bisect(start, quantizer, low, high)
-        return _staircase(name, start, quantizer.dtype, low, high, thresholds)
-    values = _tabulate(start, quantizer, where)
+    assert quantizer is not None and chain.entry is not None
+    if chain.monotone:
+        return _staircase(name, chain, source, _bisect(chain, quantizer))
+    values = _tabulate(chain, quantizer, where)
     rises = np.diff(values, axis=0)
     if ((rises >= 0).all(axis=0) | (rises <= 0).all(axis=0)).all():
-        counts = _counts(quantizer.dtype, values)
-        thresholds = _count(start, quantizer.dtype, counts)
-        return _staircase(name, start, quantizer.dtype, counts[0], counts[-1], thresholds)
-    assert start.entry is not None
-    table = values.T[:1] if _same(values.T) else values.T
-    return Table(name, start.source, start.elements, table, start.entry.low, quantizer.dtype)
+        return _staircase(name, chain, source, _count(chain, quantizer, values))
+    channels = source.elements // source.vectors
+    if not channelwise(chain.labels, channels):
+        raise ModelError(
+            f"{where}: what it quantizes must be one function of the sum at all positions of a "
+            f"channel, or rise or fall with it; take out {_odd(chain)}"
+        )
+    _, function = chain.functions
+    rows = values.T[function[:channels]]
+    rows = rows[:1] if _same(rows) else rows
+    return Table(
+        name, source.name, source.elements, rows, chain.entry.low, quantizer.dtype, source.vectors
+    )
 
 
 def is_identity(op: Staircase | Table) -> bool:
@@ -46,15 +68,9 @@ def _counts(dtype: DType, values: IntArray) -> IntArray:
 
 
 def _integers(chain: Chain, quantizer: Quantizer, points: IntArray) -> IntArray:
-    return _counts(quantizer.dtype, quantizer.integers(chain.evaluate(points)))
-
-
-def _ends(chain: Chain, quantizer: Quantizer) -> tuple[IntArray, IntArray]:
-    """Counts of every element at the least and the greatest integer."""
-    assert chain.entry is not None
-    ends = np.array([[chain.entry.low], [chain.entry.high]])
-    low, high = _integers(chain, quantizer, np.repeat(ends, chain.columns, axis=1))
-    return low, high
+    examples, _ = chain.functions
+    floats = chain.evaluate(points, examples)
+    return _counts(quantizer.dtype, quantizer.integers(floats, examples))
 
 
 def _base(dtype: DType, low: IntArray, high: IntArray) -> int:
@@ -71,61 +87,92 @@ def _levels(dtype: DType, low: IntArray, high: IntArray) -> IntArray:
     return np.arange(base + 1, top + 1)[:, None]
 
 
-def _bisect(chain: Chain, quantizer: Quantizer, low: IntArray, high: IntArray) -> IntArray:
-    """For each level and element, the first integer at which the level's side changes.
-
-    The chain is monotone: every node is, and rounding to float32 is.
-    """
+def _bisect(chain: Chain, quantizer: Quantizer) -> Counts:
+    """Find the changes; the chain is monotone: every node is, and rounding to float32 is."""
     assert chain.entry is not None
+    first, last = chain.entry.low, chain.entry.high
+    ends = np.repeat(np.array([[first], [last]]), chain.functions[0].size, axis=1)
+    low, high = _integers(chain, quantizer, ends)
     level, down = _levels(quantizer.dtype, low, high), high < low
     reached = (low >= level) != down  # already at the least integer
-    before = np.full(reached.shape, chain.entry.low - 1)
-    after = np.where(reached, chain.entry.low, chain.entry.high + 1)
-    before = np.where(reached, before, chain.entry.low)
+    before = np.where(reached, first - 1, first)
+    after = np.where(reached, first, last + 1)
     while (after - before > 1).any():
         middle = (after + before) // 2
-        inside = np.clip(middle, chain.entry.low, chain.entry.high)
+        inside = np.clip(middle, first, last)
         changed = (_integers(chain, quantizer, inside) >= level) != down
         open_ = after - before > 1
         after = np.where(open_ & changed, middle, after)
         before = np.where(open_ & ~changed, middle, before)
-    return after
+    return Counts(low, high, after)
 
 
-def _count(chain: Chain, dtype: DType, counts: IntArray) -> IntArray:
-    """The same from the counts of all integers, (span, elements)."""
+def _count(chain: Chain, quantizer: Quantizer, values: IntArray) -> Counts:
+    """Find the changes among the results of all integers, (span, functions)."""
     assert chain.entry is not None
-    down, levels = counts[-1] < counts[0], _levels(dtype, counts[0], counts[-1])
-    return chain.entry.low + np.stack([((counts >= x) == down).sum(axis=0) for x in levels[:, 0]])
+    counts = _counts(quantizer.dtype, values)
+    down, levels = counts[-1] < counts[0], _levels(quantizer.dtype, counts[0], counts[-1])
+    steps = [((counts >= level) == down).sum(axis=0) for level in levels[:, 0]]
+    return Counts(counts[0], counts[-1], chain.entry.low + np.stack(steps))
 
 
-def _staircase(
-    name: str, chain: Chain, dtype: DType, low: IntArray, high: IntArray, thresholds: IntArray
-) -> Staircase:
-    down, base = high < low, _base(dtype, low, high)
-    rows = np.sort(thresholds.T, axis=1)
-    if _same(rows) and _same(down):
-        rows, down = rows[:1], down[:1]
+def _staircase(name: str, chain: Chain, source: Op, counts: Counts) -> Staircase:
+    assert chain.entry is not None and chain.quantizer is not None
+    dtype, base = chain.quantizer.dtype, _base(chain.quantizer.dtype, counts.low, counts.high)
+    classes, border = _classes(chain.functions[1].reshape(source.vectors, -1))
+    down = (counts.high < counts.low)[classes]  # (classes, channels)
+    vectors, falls = source.vectors, np.asarray(down.any(axis=0))
+    if (falls & (counts.high > counts.low)[classes]).any():  # one long vector: each its direction
+        classes, border, vectors = chain.functions[1][None], np.zeros(1, np.int64), 1
+        falls = down = (counts.high < counts.low)[classes[0]]
+    rows = np.sort(counts.thresholds.T, axis=1)[classes]
+    # A constant is written in its channel's direction: what is reached never is, and the reverse.
+    turned = np.where(rows == chain.entry.low, chain.entry.high + 1, chain.entry.low)[..., ::-1]
+    rows = np.where((falls & ~down)[..., None], turned, rows)
     if dtype.kind is not Kind.BIPOLAR:
-        narrow = smallest(base, base + rows.shape[1])
+        narrow = smallest(base, base + rows.shape[2])
         dtype = narrow if narrow.bits < dtype.bits else dtype
-    return Staircase(name, chain.source, chain.elements, rows, down, base, dtype)
+    op = Staircase(name, source.name, source.elements, rows[0], falls, base, dtype, vectors)
+    return _merged(op, rows, border)
 
 
-def _same(rows: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bool:
+def _classes(functions: IntArray) -> tuple[IntArray, IntArray]:
+    """Positions that differ in no function: functions of each class, and class of each position."""
+    if _same(functions):
+        return functions[:1], np.zeros(len(functions), np.int64)
+    classes, border = np.unique(functions, axis=0, return_inverse=True)
+    return classes, border.reshape(-1).astype(np.int64)
+
+
+def _merged(op: Staircase, rows: IntArray, border: IntArray) -> Staircase:
+    """Give a staircase its rows (classes, channels, steps), of which many may be the same."""
+    flat, again = np.unique(rows.reshape(len(rows), -1), axis=0, return_inverse=True)
+    if len(flat) > 1:
+        thresholds = flat.reshape(-1, op.steps)
+        return replace(op, thresholds=thresholds, border=again.reshape(-1)[border])
+    if _same(rows[0]) and _same(op.descending):
+        return replace(op, thresholds=rows[0, :1], descending=op.descending[:1])
+    return op
+
+
+def _same(rows: IntArray | BoolArray) -> bool:
     return bool((rows == rows[:1]).all())
 
 
+def _odd(chain: Chain) -> str:
+    return next(s.node for s in chain.steps if isinstance(s, Step) and not s.monotone)
+
+
 def _tabulate(chain: Chain, quantizer: Quantizer, where: str) -> IntArray:
-    """The quantizer's integers for the whole range, (span, elements)."""
+    """The quantizer's integers for the whole range, (span, functions)."""
     assert chain.entry is not None
+    examples, _ = chain.functions
     span = chain.entry.high - chain.entry.low + 1
-    if span > MAX_TABLE_SPAN or span * chain.columns > MAX_TABLE:
-        odd = next(step.node for step in chain.steps if not step.monotone)
+    if span > MAX_TABLE_SPAN or span * examples.size > MAX_TABLE:
         raise ModelError(
             f"{where}: what it quantizes must rise or fall with the sum over its {span} values, "
-            f"or the sum must have at most {MAX_TABLE_SPAN}; take out {odd} or make the layer "
-            "before it smaller"
+            f"or the sum must have at most {MAX_TABLE_SPAN}; take out {_odd(chain)} or make the "
+            "layer before it smaller"
         )
-    points = np.arange(chain.entry.low, chain.entry.high + 1)[:, None]
-    return quantizer.integers(chain.evaluate(np.repeat(points, chain.columns, axis=1)))
+    points = np.arange(chain.entry.low, chain.entry.high + 1)
+    return quantizer.integers(chain.spread(points), examples)

@@ -10,6 +10,16 @@ from hwbnn.frontend.run_node import QONNX_DOMAINS, is_quantizer
 MOVES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout")
 ENDS = ("ArgMax", "TopK", "Softmax", "LogSoftmax")
 PRODUCTS = ("MatMul", "Gemm")
+SLIDING = (
+    "Conv",
+    "MaxPool",
+    "MaxPoolNHWC",
+    "GlobalMaxPool",
+    "AveragePool",
+    "GlobalAveragePool",
+)
+REDUCE = ("ReduceMean", "ReduceSum", "ReduceMax")
+FINN = ("MaxPoolNHWC", "Im2Col")
 CURVES = (
     "Sigmoid",
     "Tanh",
@@ -24,18 +34,12 @@ CURVES = (
 )
 UNKNOWN_KEEPS_SHAPE = frozenset({*CURVES, *ENDS[2:], *ELEMENTWISE, "Cast", "Trunc", "Pow", "Sqrt"})
 LATER = {
-    "Conv": "a convolution",
     "ConvTranspose": "a transposed convolution",
-    "MaxPool": "a pool",
-    "AveragePool": "a pool",
-    "GlobalAveragePool": "a pool",
-    "QuantAvgPool2d": "a pool",
-    "MaxPoolNHWC": "a pool",
-    "Im2Col": "a convolution",
+    "QuantAvgPool2d": "FINN's pool of integers",
     "XnorPopcountMatMul": "FINN's XNOR product",
     "Concat": "a concatenation",
-    "Pad": "padding",
 }
+KINDS = "a convolution, a dense layer, a pool, elementwise or a quantizer"
 TRUNC = "give the layer before it a quantizer of fewer bits"
 
 
@@ -44,8 +48,8 @@ def refusal(node: onnx.NodeProto, where: str, *, chains: int) -> str | None:
     operator = node.op_type
     if operator in LATER:
         return (
-            f"{where}: operator must be a dense layer, elementwise or a quantizer, not "
-            f"{LATER[operator]}; this is not in this version, build the network of dense layers"
+            f"{where}: operator must be {KINDS}, not {LATER[operator]}; this is not in this "
+            "version, build the network without it"
         )
     if operator in ("QuantizeLinear", "DequantizeLinear"):
         return f"{where}: quantizer must be a Quant node, not QCDQ; export it with {EXPORT}"
@@ -63,10 +67,13 @@ def refusal(node: onnx.NodeProto, where: str, *, chains: int) -> str | None:
             f"{where}: activation must be ReLU, HardTanh, Clip or a quantizer, not {operator}; "
             "replace it, for instance by QuantReLU or QuantHardTanh, and train again"
         )
-    if node.domain in ("", "ai.onnx") and operator in (*MOVES, *ENDS, *PRODUCTS, *ELEMENTWISE):
+    known = (*MOVES, *ENDS, *PRODUCTS, *SLIDING, *REDUCE, "Pad", *ELEMENTWISE)
+    if node.domain in ("", "ai.onnx") and operator in known:
+        return None
+    if node.domain in QONNX_DOMAINS and operator in FINN:
         return None
     foreign = "" if node.domain in ("", *QONNX_DOMAINS) else f" of domain {node.domain}"
     return (
-        f"{where}: operator must be a dense layer, elementwise or a quantizer, not "
-        f"{operator}{foreign}; replace it, or leave it to the host"
+        f"{where}: operator must be {KINDS}, not {operator}{foreign}; replace it, or leave it to "
+        "the host"
     )

@@ -9,15 +9,17 @@ import numpy as np
 import onnx
 
 from hwbnn.errors import ModelError
+from hwbnn.frontend import spatial
 from hwbnn.frontend.chain import Chain, Levels, Pixels
 from hwbnn.frontend.constants import add_initializers, fold
-from hwbnn.frontend.dense import bias_step, dense, input_values, oriented_weights
+from hwbnn.frontend.dense import dense, gemm_step, input_values, oriented_weights
 from hwbnn.frontend.elementwise import ELEMENTWISE, elementwise_step, quantizer_step
 from hwbnn.frontend.load import AGAIN, model_inputs
+from hwbnn.frontend.materialise import materialise
 from hwbnn.frontend.names import input_name, node_names, title
 from hwbnn.frontend.run_node import NodeRunner, attribute, is_quantizer
-from hwbnn.frontend.support import MOVES, UNKNOWN_KEEPS_SHAPE, refusal
-from hwbnn.frontend.translation import Label, Translation, Value, Visit, materialise
+from hwbnn.frontend.support import MOVES, REDUCE, SLIDING, UNKNOWN_KEEPS_SHAPE, refusal
+from hwbnn.frontend.translation import Label, Translation, Value, Visit
 from hwbnn.frontend.weights import Constant
 from hwbnn.ir.dtype import IntArray, unsigned
 from hwbnn.ir.graph import Preprocess
@@ -84,8 +86,15 @@ def _translate(made: Translation, node: onnx.NodeProto, name: str, where: str) -
         raise ModelError(problem)
     if node.input[0] in made.softmax and node.op_type not in CHOOSES:
         raise ModelError(_softmax_problem(made.softmax[node.input[0]][0]))
+    handler = _handler(node)
+    if chain.padding is not None and handler not in PADDED:
+        raise ModelError(
+            f"{where}: must not follow a Pad; put the Pad straight before a convolution or a pool"
+        )
+    if chain.patches is not None and handler != "MatMul":
+        raise ModelError(f"{where}: must be a MatMul behind Im2Col; keep FINN's lowering as it is")
     visit = Visit(node, tuple(inputs), chain, name, where)
-    result = HANDLERS[_handler(node)](made, visit)
+    result = HANDLERS[handler](made, visit)
     return [_unknown(made, node), result] if node.op_type == "TopK" else [result]
 
 
@@ -144,7 +153,7 @@ def _elementwise(made: Translation, visit: Visit) -> Value:
     step = elementwise_step(
         visit.node, visit.chain, operands, runner=made.runner, where=visit.where
     )
-    return visit.chain.then(step)
+    return spatial.padded(visit.chain.then(step), visit.where)
 
 
 def _quantize(made: Translation, visit: Visit) -> Value:
@@ -161,7 +170,8 @@ def _quantize(made: Translation, visit: Visit) -> Value:
     step = quantizer_step(
         visit.node, known, constants, runner=made.runner, name=visit.name, where=visit.where
     )
-    return chain.then(step)
+    made.orders[visit.name] = known.order
+    return spatial.padded(chain.then(step), visit.where)
 
 
 def _dense(made: Translation, visit: Visit) -> Value:
@@ -174,6 +184,8 @@ def _dense(made: Translation, visit: Visit) -> Value:
         )
     if attribute(node, "transA", 0):
         raise ModelError(f"{where}: transA must be 0, not 1; export the model again")
+    if chain.places is not None and _is_image(chain, constant):
+        return spatial.multiply(made, visit)
     if chain.places is not None and len(chain.shape) != 1:
         raise ModelError(
             f"{where}: input must be one vector an image, not "
@@ -184,7 +196,7 @@ def _dense(made: Translation, visit: Visit) -> Value:
         # Nothing is known of the values but perhaps their type: enough to describe the layer.
         weights = oriented_weights(node, constant, where)
         outputs, inputs = weights.integers.shape
-        if not isinstance(start.entry, Levels) or start.entry.values.shape[1] != 1:
+        if not isinstance(start.entry, Levels) or start.entry.labels is not None:
             return Chain("", None, np.arange(outputs)[None])
         start = replace(start, places=np.arange(inputs)[None])
     values = input_values(start, dtype, where)
@@ -195,8 +207,15 @@ def _dense(made: Translation, visit: Visit) -> Value:
     batch = start.places.shape[0]
     sums = Chain(op.name, entry, np.arange(batch * op.elements).reshape(batch, -1))
     bias = visit.constant(2) if node.op_type == "Gemm" else None
-    step = bias_step(node, bias, op.elements, where) if node.op_type == "Gemm" else None
+    step = gemm_step(node, bias, op.elements, where) if node.op_type == "Gemm" else None
     return sums if step is None else sums.then(step)
+
+
+def _is_image(chain: Chain, constant: Constant) -> bool:
+    """A product multiplies windows, or every position, channels last."""
+    if chain.patches is not None:
+        return True
+    return len(chain.shape) in (2, 3) and chain.shape[-1] == constant.value.shape[0]
 
 
 # ----------------------------------------------------------------------------- the end
@@ -216,7 +235,7 @@ def _choose(_: Translation, visit: Visit) -> Value:
     if chain.places is None:
         return chain
     axis = int(attribute(node, "axis", -1 if node.op_type == "TopK" else 0))
-    if len(chain.shape) != 1 or axis not in (1, -1):
+    if prod(chain.shape[1:]) != 1 or axis not in (1, -len(chain.shape)):
         raise ModelError(f"{where}: must choose along the classes (axis 1), not {axis}; mend it")
     if node.op_type == "TopK":
         k = visit.constant(1)
@@ -241,7 +260,18 @@ HANDLERS: dict[str, Callable[[Translation, Visit], Value]] = {
     "elementwise": _elementwise,
     "MatMul": _dense,
     "Gemm": _dense,
+    "Conv": spatial.convolve,
+    "MaxPool": spatial.max_pool,
+    "MaxPoolNHWC": spatial.max_pool_nhwc,
+    "GlobalMaxPool": spatial.global_max_pool,
+    "AveragePool": spatial.average_pool,
+    "GlobalAveragePool": spatial.global_average_pool,
+    "Im2Col": spatial.im2col,
+    **dict.fromkeys(REDUCE, spatial.reduce_image),
+    "Pad": spatial.pad,
     **dict.fromkeys(MOVES, _move),
     **dict.fromkeys(SOFTMAX, _softmax),
     **dict.fromkeys(CHOOSES, _choose),
 }
+# What may stand between a Pad and the operator that slides over its image.
+PADDED = ("Pad", "quantizer", "elementwise", "Identity", *SLIDING, *REDUCE)

@@ -15,7 +15,7 @@ from hwbnn.ir.graph import FloatArray
 
 MAX_WEIGHT_BITS = 16
 NEAR = 1e-6  # relative; a scale that was multiplied in twice rounds twice
-QAT = f"train it with Brevitas (QuantLinear) and export it with {EXPORT}"
+QAT = f"train it with Brevitas (QuantLinear, QuantConv2d) and export it with {EXPORT}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def annotated_dtype(text: str | None) -> DType | None:
     return unsigned(int(match[2])) if match[1] else signed(int(match[2]))
 
 
-def dense_weights(constant: Constant, value: Array, scale: Array | None, where: str) -> Weights:
+def integer_weights(constant: Constant, value: Array, scale: Array | None, where: str) -> Weights:
     """Return the weights (outputs, inputs) of a product as integers; where names its node.
 
     value and scale are the constant's, already turned to (outputs, inputs).

@@ -277,6 +277,16 @@ def test_trained_models_on_digits(name: str, count: int) -> None:
     )
 
 
+def test_trained_convolutional_network() -> None:
+    """CNV takes pixels as they are: 0 to 255."""
+    model = shared("cnv-w1a1.onnx")
+    frames = np.random.default_rng(0).integers(0, 256, (100, 3 * 32 * 32))
+    graph = import_model(model, name="cnv", preprocess=Preprocess(1), samples=frames)
+    expected = Oracle(model).run(frames, graph.preprocess)
+    assert np.array_equal(run(graph, frames), expected)
+    assert len(np.unique(expected)) > 100  # not the same answer to all
+
+
 def test_needs_no_torch() -> None:
     code = (
         "import sys, hwbnn.frontend as f; from hwbnn import zoo;"

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from hwbnn.errors import ConfigError, MismatchError, ModelError
 from hwbnn.frontend import Output, check, import_model, inspect_model
@@ -65,34 +65,6 @@ def test_inspect_describes_the_rest() -> None:
     assert found.binary_macs == 16 * 8 + 8 * 8 + 8 * 4
 
 
-def convolutional() -> onnx.ModelProto:
-    model = mlp((784, 8, 4), style="new")
-    shape = helper.make_tensor("k", TensorProto.FLOAT, [1, 1, 3, 3], np.ones(9, np.float32))
-    model.graph.initializer.append(shape)
-    first = next(n for n in model.graph.node if "input" in n.input)
-    place = list(first.input).index("input")
-    first.input[place] = "pooled"
-    for index, made in enumerate(
-        [
-            helper.make_node("Conv", ["input", "k"], ["conv"], name="c", pads=[1, 1, 1, 1]),
-            helper.make_node("MaxPool", ["conv"], ["pooled"], kernel_shape=[1, 1]),
-        ]
-    ):
-        model.graph.node.insert(index, made)
-    return model
-
-
-def test_convolutions_are_for_later() -> None:
-    text = (
-        "operator must be a dense layer, elementwise or a quantizer, not {}; this is not in this "
-        "version, build the network of dense layers"
-    )
-    assert refusal(convolutional()).split("\n") == [
-        f"c (Conv): {text.format('a convolution')}",
-        f"maxpool_1 (MaxPool): {text.format('a pool')}",
-    ]
-
-
 def test_off_grid() -> None:
     assert refusal(bad_models.off_grid_weights()) == (
         "MatMul_4 (MatMul): weights weights_1 must be BIPOLAR times their scale, not 0.5 "
@@ -106,8 +78,8 @@ def test_float_weights_in_a_quantized_model() -> None:
     transpose.input[0] = "features.1.weight"
     assert refusal(model) == (
         f"{node(model, 'MatMul', 1).name} (MatMul): weights {transpose.output[0]} must be "
-        "quantized, not float32; train it with Brevitas (QuantLinear) and export it with "
-        "brevitas.export.export_qonnx"
+        "quantized, not float32; train it with Brevitas (QuantLinear, QuantConv2d) and export it "
+        "with brevitas.export.export_qonnx"
     )
 
 

@@ -5,11 +5,17 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.infer_shapes import InferShapes
 
 from hwbnn.frontend.names import identifier, node_names
 from hwbnn.frontend.run_node import EXACT, NodeRunner
 from hwbnn.frontend.weights import binary_grid
 from hwbnn.ir.reserved import RESERVED
+
+QONNX = "qonnx.custom_op.general"
 
 
 def runner() -> NodeRunner:
@@ -44,6 +50,75 @@ def test_batch_norm_does_not_depend_on_the_batch() -> None:
     whole = run(node, [x, *constants])[0]
     single = np.concatenate([run(node, [row[None], *constants])[0] for row in x])
     assert np.array_equal(whole, single)
+
+
+def test_batch_norm_does_not_depend_on_the_layout() -> None:
+    rng = np.random.default_rng(0)
+    node = helper.make_node("BatchNormalization", list("xgbmv"), ["y"], epsilon=1e-5)
+    x = (rng.normal(size=(3, 9, 6, 7)) * 50).astype(np.float32)
+    constants = [a.astype(np.float32) for a in (*rng.normal(size=(3, 9)), rng.random(9))]
+    run = runner()
+    rows = run(node, [np.moveaxis(x, 1, -1).reshape(-1, 9), *constants])[0]
+    images = run(node, [x, *constants])[0]
+    assert np.array_equal(np.moveaxis(images, 1, -1).reshape(-1, 9), rows)
+
+
+SHAPES = [((2, 4, 8, 8), (6, 4, 3, 3), 1), ((2, 4, 8, 8), (4, 1, 3, 3), 4),
+          ((1, 256, 6, 6), (64, 256, 3, 3), 1), ((2, 600, 5, 5), (32, 600, 1, 1), 1),
+          ((2, 600, 1, 40), (8, 150, 1, 5), 4), ((2, 6, 9), (8, 3, 3), 2)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("image", "kernel", "groups"), SHAPES)
+def test_convolution_adds_its_bias_last(
+    image: tuple[int, ...], kernel: tuple[int, ...], groups: int
+) -> None:
+    """So one addition of floats behind an exact sum is the model's own."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(-99, 100, image).astype(np.float32)
+    weights = rng.integers(-3, 4, kernel).astype(np.float32)
+    bias = (rng.normal(size=kernel[0]) * 77).astype(np.float32)
+    run = runner()
+    plain = run(helper.make_node("Conv", list("xw"), ["y"], group=groups), [x, weights])[0]
+    node = helper.make_node("Conv", list("xwb"), ["y"], group=groups)
+    added = plain + bias.reshape(-1, *(1,) * (len(image) - 2))
+    assert np.array_equal(run(node, [x, weights, bias])[0], added)
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (5, 7), (9, 11)])
+@pytest.mark.parametrize("operator", ["AveragePool", "GlobalAveragePool", "ReduceMean"])
+def test_average_divides_the_sum(operator: str, kernel: tuple[int, int]) -> None:
+    """And does not multiply by a rounded reciprocal."""
+    x = np.random.default_rng(0).integers(-5000, 5000, (20, 8, *kernel)).astype(np.float32)
+    attributes = {"AveragePool": {"kernel_shape": kernel}, "ReduceMean": {"axes": [2, 3]}}
+    node = helper.make_node(operator, ["x"], ["y"], **attributes.get(operator, {}))
+    total = x.sum(axis=(2, 3), keepdims=True, dtype=np.float64)
+    assert np.array_equal(
+        runner()(node, [x])[0], total.astype(np.float32) / np.float32(x[0, 0].size)
+    )
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes"),
+    [
+        ("MaxPoolNHWC", {"kernel_shape": [2, 3], "strides": [2, 1], "pads": [1, 0, 1, 0]}),
+        ("Im2Col", {"kernel_size": [2, 3], "stride": [2, 1], "input_shape": "(1, 6, 7, 3)"}),
+        ("Im2Col", {"kernel_size": [3, 2], "stride": [1, 2], "input_shape": "(1, 6, 7, 3)",
+                    "pad_amount": [1, 0, 2, 1], "dilations": [2, 1], "pad_value": 1}),
+    ],
+)  # fmt: skip
+def test_operators_of_finn_are_those_of_qonnx(operator: str, attributes: dict[str, object]) -> None:
+    node = helper.make_node(operator, ["x"], ["y"], domain=QONNX, **attributes)
+    images = np.random.default_rng(0).integers(-8, 8, (3, 6, 7, 3)).astype(np.float32)
+    run = runner()(node, [images])[0]
+    value = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 6, 7, 3])
+    result = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
+    graph = helper.make_graph([node], "g", [value], [result])
+    wrapper = ModelWrapper(helper.make_model(graph, opset_imports=opsets, ir_version=8))
+    wrapper.set_tensor_datatype("x", DataType["INT4"])
+    wrapper = wrapper.transform(InferShapes())
+    expected = [execute_onnx(wrapper, {"x": image[None]})["y"] for image in images]
+    assert np.array_equal(run, np.concatenate(expected))
 
 
 def test_binary_grid() -> None:
