@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reference: a graph evaluated operator by operator; the plain meaning of DESIGN 3.2."""
 
+from typing import TypeAlias, TypeVar
+
 import numpy as np
 
 from hwbnn.errors import ConfigError
-from hwbnn.ir.dtype import DType, IntArray, Kind
+from hwbnn.ir.dtype import IntArray, Kind
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import (
     ArgMax,
@@ -21,7 +23,10 @@ from hwbnn.ir.ops import (
 )
 from hwbnn.ir.window import Window
 
-REFERENCE_FRAMES = 64  # at a time, to bound the memory
+Numbers: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32 | np.float64 | np.int64]]
+AnyNumbers = TypeVar("AnyNumbers", IntArray, Numbers)
+
+REFERENCE_FRAMES = 16  # at a time, to bound the memory
 
 
 def reference(graph: Graph, frames: IntArray) -> IntArray:
@@ -46,7 +51,7 @@ def evaluate(graph: Graph, frames: IntArray) -> dict[str, IntArray]:
 def _evaluate(op: Op, x: IntArray) -> IntArray:
     match op:
         case Dense():
-            return _product(x, op.weights, op.dtype)
+            return _product(_exact(x, op.weights), op.weights)
         case Conv():
             return _conv(op, x)
         case MaxPool():
@@ -61,31 +66,38 @@ def _evaluate(op: Op, x: IntArray) -> IntArray:
         case Permute():
             return x[:, op.order]
         case ArgMax():
-            return x.argmax(axis=1)
+            return np.asarray(x.argmax(axis=1))
         case _:
             raise AssertionError("an Input has no source")
 
 
-def _product(x: IntArray, weights: IntArray, dtype: DType) -> IntArray:
-    """Sums below 2**53 are exact in float64, and much faster there."""
-    kind = np.float64 if dtype.bits <= 53 else np.int64
-    return np.asarray((x.astype(kind) @ weights.T.astype(kind)).astype(np.int64))
+def _exact(x: IntArray, weights: IntArray, fill: int = 0) -> Numbers:
+    """Return x as floats if no part of a product's sum can leave their integers: it is faster."""
+    most = max(int(x.max(initial=fill)), -int(x.min(initial=fill)))
+    largest = most * int(np.abs(weights).sum(axis=1).max())
+    if largest < 1 << 24:
+        return x.astype(np.float32)
+    return x.astype(np.float64) if largest < 1 << 53 else x
 
 
-def _taps(window: Window, channels: int, x: IntArray, fill: int) -> IntArray:
+def _product(x: Numbers, weights: IntArray) -> IntArray:
+    return np.asarray((x @ weights.T.astype(x.dtype)).astype(np.int64))
+
+
+def _taps(window: Window, channels: int, x: AnyNumbers, fill: int) -> AnyNumbers:
     """Return every tap of every window, (frames, positions, taps, channels)."""
-    image, sources = x.reshape(len(x), -1, channels), window.sources
-    taps: IntArray = np.where(sources[..., None] >= 0, image[:, sources], fill)
+    outside = np.full((len(x), 1, channels), fill, x.dtype)
+    image = np.concatenate([x.reshape(len(x), -1, channels), outside], axis=1)
+    taps: AnyNumbers = image[:, window.sources]  # -1, in the padding, is the last
     return taps
 
 
 def _conv(op: Conv, x: IntArray) -> IntArray:
-    taps = _taps(op.window, op.channels, x, op.fill)
+    taps = _taps(op.window, op.channels, _exact(x, op.matrix, op.fill), op.fill)
     taps = taps.reshape(*taps.shape[:3], op.groups, -1)
     rows = op.matrix.reshape(op.groups, -1, op.matrix.shape[1])
     parts = [
-        _product(taps[..., g, :].reshape(-1, rows.shape[2]), rows[g], op.dtype)
-        for g in range(op.groups)
+        _product(taps[..., g, :].reshape(-1, rows.shape[2]), rows[g]) for g in range(op.groups)
     ]
     return np.concatenate([part.reshape(len(x), op.vectors, -1) for part in parts], axis=2)
 

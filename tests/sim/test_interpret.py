@@ -151,14 +151,25 @@ def test_a_value_with_two_readers() -> None:
 
 
 def test_sums_beyond_float32_are_exact() -> None:
+    """Sums just beyond the integers of float32, of float64, and in the staircase behind them."""
     rng = np.random.default_rng(4)
-    for data, weight in ((signed(16), signed(12)), (signed(32), signed(30))):
-        source = Input("v0", 100, data)
-        product = named(dense(rng, source, 20, weight), 1)
-        graph = Graph("wide", (source, product), "v1", (100,), Preprocess())
-        frames = draw(rng, data, (8, 100))
+    for data, weight in (
+        (signed(12), signed(8)),
+        (signed(16), signed(12)),
+        (signed(28), signed(24)),
+    ):
+        source = Input("v0", 101, data)
+        weights = draw(rng, weight, (20, 101))
+        weights[0], weights[1] = weight.max, -weight.max
+        dtype = smallest(-101 << data.bits + weight.bits - 2, 101 << data.bits + weight.bits - 2)
+        product = Dense("v1", "v0", weights, weight, dtype)
+        frames = draw(rng, data, (8, 101))
         frames[0], frames[1] = data.max, data.min
-        agree(graph, frames)
+        agree(Graph("wide", (source, product), "v1", (101,), Preprocess()), frames)
+        sums = frames @ weights.T
+        rows = np.sort(np.stack([sums[0], sums[0] + 1, sums[1]], axis=1), axis=1)
+        stairs = Staircase("v2", "v1", 20, rows, np.array([False]), 0, unsigned(2))
+        agree(Graph("wide", (source, product, stairs), "v2", (101,), Preprocess()), frames)
 
 
 def test_many_frames_in_batches() -> None:
