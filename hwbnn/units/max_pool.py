@@ -7,12 +7,12 @@ from typing import Self
 
 import numpy as np
 
-from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, signed
+from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, unsigned
 from hwbnn.ir.stream import Stream
-from hwbnn.ir.unit import Actor, Family, Folding, Resources, Unit
+from hwbnn.ir.unit import Actor, Family, Folding, Memory, MemoryShape, Resources, Unit
 from hwbnn.ir.window import BoolArray
+from hwbnn.units import cost, reduction
 from hwbnn.units.folds import check_folding, divisors
-from hwbnn.units.reduction import reduction_actor
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,21 +61,73 @@ class MaxPool(Unit):
     def folding(self) -> Folding:
         return Folding(self.pe)
 
+    @property
+    def cycles(self) -> int:
+        return self.inputs[0].beats
+
     def actors(self) -> tuple[Actor, ...]:
+        """Latency: the best so far, FIFO write."""
         folds = self.outputs[0].vector_beats
         return (
-            reduction_actor(
+            reduction.reduction_actor(
                 "max_pool", taps=self.taps, folds=folds, vectors=self.vectors, latency=2
             ),
         )
 
     def resources(self, family: Family) -> Resources:
-        return Resources(lut=10 + 2 * self.pe * self.dtype.bits)
+        """A comparison and a choice a lane; in one fold a register's enable may be the choice."""
+        bits, folds, width = self.dtype.bits, self.outputs[0].vector_beats, self.inputs[0].bits
+        lane = 1.0
+        if bits > 1:
+            by_enable = folds == 1 and (family is Family.XC7 or bits <= 4)
+            lane = bits + (0 if by_enable else bits)
+            lane += 2 if family is Family.ECP5 and bits > 4 else 0
+        result = Resources(lut=self.pe * lane, ff=width if folds > 1 else 0)
+        return (
+            result
+            + reduction.control(self.taps, folds, family)
+            + reduction.held(folds, width, family)
+            + cost.memories(self.memory_shapes(), family)
+        )
 
     def parameters(self) -> dict[str, int]:
-        return {}
+        return {
+            "Pe": self.pe,
+            "Channels": self.channels,
+            "Taps": self.taps,
+            "InBits": self.dtype.bits,
+            "InKind": list(Kind).index(self.dtype.kind),
+            "Minimum": int(self.minimum[0]) if self._uniform else 2,
+        }
+
+    def memory_shapes(self) -> tuple[MemoryShape, ...]:
+        if self._uniform:
+            return ()
+        return (MemoryShape("minimum", self.outputs[0].vector_beats, self.pe, 1),)
+
+    def memories(self) -> tuple[Memory, ...]:
+        """Flags of fold f in word f: those of channels whose least is taken."""
+        if self._uniform:
+            return ()
+        (shape,) = self.memory_shapes()
+        flags = np.zeros((shape.depth, shape.lanes), np.int64)
+        flags.reshape(-1)[: self.channels] = self.minimum
+        return (Memory(shape, flags),)
+
+    @property
+    def _uniform(self) -> bool:
+        return bool((self.minimum == self.minimum[0]).all())
 
     @classmethod
     def examples(cls) -> tuple[Unit, ...]:
-        some = np.arange(6) % 2 == 1
-        return (MaxPool(BIPOLAR, 6, 4, some, 3), MaxPool(signed(3), 6, 2, some, 2))
+        some, none = np.arange(6) % 3 == 1, np.zeros(1, np.bool_)
+        return (
+            MaxPool(BIPOLAR, 6, 4, some, 3),
+            MaxPool(BIPOLAR, 6, 4, none),
+            MaxPool(BIPOLAR, 5, 3, ~none, 2),
+            MaxPool(signed(1), 4, 2, none),
+            MaxPool(signed(3), 6, 2, some, 2),
+            MaxPool(signed(4), 3, 6, ~none),
+            MaxPool(unsigned(4), 6, 9, none, 2),
+            MaxPool(unsigned(2), 5, 1, none, 3),
+        )
