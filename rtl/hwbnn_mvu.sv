@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // hwbnn_mvu: Pe x Simd matrix-vector product, then a staircase or the sum itself. A firing is one
-// (neuron fold, synapse fold): it reads in neuron fold 0 (later folds replay the vector) and writes
-// at the last synapse fold. One threshold costs no search: the sum begins at minus the threshold,
-// and its sign is the answer. Timing, memories and padding: hwbnn/units/mvu.py.
+// (neuron fold, synapse fold) of a group: it reads in neuron fold 0 (later folds replay the group's
+// inputs) and writes at the last synapse fold. One threshold costs no search: the sum begins at
+// minus the threshold, and its sign is the answer. Timing, memories and padding: hwbnn/units/mvu.py.
 module hwbnn_mvu #(
     parameter int unsigned Mode          = 0,  // 0 XNOR-popcount, 1 add or subtract, 2 multiply
     parameter int unsigned Pe            = 1,
@@ -23,9 +23,16 @@ module hwbnn_mvu #(
     parameter int          Base          = 0,
     parameter int unsigned Stages        = 0,
     parameter int unsigned BlockWeights  = 0,
+    parameter int unsigned WeightRows    = 1,  // of the block RAM (hwbnn_rom)
+    parameter int unsigned Groups        = 1,
+    parameter int unsigned BorderClasses = 1,  // sets of thresholds
+    parameter int unsigned BorderRows    = 1,
+    parameter int unsigned BorderColumns = 1,
     parameter int unsigned Structure     = 0,  // of the popcount
-    parameter              WeightsFile    = "weights",     // + ".hex"
-    parameter              ThresholdsFile = "thresholds"   // + 3-digit step + ".hex"
+    parameter              WeightsFile       = "weights",        // + ".hex"
+    parameter              ThresholdsFile    = "thresholds",     // + 3-digit step + ".hex"
+    parameter              BorderRowsFile    = "border_rows",    // + ".hex"
+    parameter              BorderColumnsFile = "border_columns"  // + ".hex"
 ) (
     input  logic                   clk_i,
     input  logic                   rst_ni,
@@ -38,7 +45,9 @@ module hwbnn_mvu #(
     output logic [Pe*OutBits-1:0]  out_data_o
 );
   localparam bit Fused = CountBits == 1;
-  localparam int unsigned FoldBits = NeuronFolds > 1 ? $clog2(NeuronFolds) : 1;
+  localparam int unsigned VectorFolds = Groups * NeuronFolds;
+  localparam int unsigned TableFolds = BorderClasses * VectorFolds;
+  localparam int unsigned FoldBits = TableFolds > 1 ? $clog2(TableFolds) : 1;
   localparam int unsigned Widest = AccBits > ThresholdBits ? AccBits : ThresholdBits;
   localparam int unsigned Width = Fused ? Widest + 1 : AccBits;
   localparam bit Negated = Structure == 2 && Mode == 0;  // the accumulator's carry is a synapse's
@@ -52,9 +61,9 @@ module hwbnn_mvu #(
 
   hwbnn_mvu_product #(
       .Mode(Mode), .Pe(Pe), .Simd(Simd), .NeuronFolds(NeuronFolds), .SynapseFolds(SynapseFolds),
-      .InBits(InBits), .InKind(InKind), .WeightBits(WeightBits), .WeightKind(WeightKind),
-      .Width(Width), .Stages(Stages), .BlockWeights(BlockWeights), .Structure(Structure),
-      .WeightsFile(WeightsFile)
+      .Groups(Groups), .InBits(InBits), .InKind(InKind), .WeightBits(WeightBits),
+      .WeightKind(WeightKind), .Width(Width), .Stages(Stages), .BlockWeights(BlockWeights),
+      .WeightRows(WeightRows), .Structure(Structure), .WeightsFile(WeightsFile)
   ) i_product (
       .clk_i, .rst_ni, .in_valid_i, .in_pop_o, .in_data_i, .out_room_i,
       .fire_o(fire), .last_o(last), .rows_a_o(rows_a), .rows_b_o(rows_b));
@@ -89,17 +98,23 @@ module hwbnn_mvu #(
     assign sum_first = first_q;
   end
 
-  if (NeuronFolds == 1) begin : gen_one_fold
+  if (TableFolds == 1) begin : gen_one_fold
     logic unused;
     assign unused = &fold_q;
     assign fold_q = '0;
     assign fold_d = '0;
+  end else if (BorderClasses > 1) begin : gen_border
+    hwbnn_border #(
+        .Folds(VectorFolds), .Rows(BorderRows), .Columns(BorderColumns), .IndexBits(FoldBits),
+        .BorderRowsFile(BorderRowsFile), .BorderColumnsFile(BorderColumnsFile)
+    ) i_border (
+        .clk_i, .rst_ni, .step_i(sum_valid && sum_last), .index_o(fold_q), .next_o(fold_d));
   end else begin : gen_folds
     always_comb begin
       fold_d = fold_q;
       if (!rst_ni) fold_d = '0;
       else if (sum_valid && sum_last) begin
-        fold_d = fold_q == FoldBits'(NeuronFolds - 1) ? '0 : fold_q + 1'b1;
+        fold_d = fold_q == FoldBits'(TableFolds - 1) ? '0 : fold_q + 1'b1;
       end
     end
     always_ff @(posedge clk_i) fold_q <= fold_d;
@@ -110,12 +125,12 @@ module hwbnn_mvu #(
   if (Fused) begin : gen_start_threshold
     logic [Pe*ThresholdBits-1:0] thresholds;
     if (SearchCycles == 1) begin : gen_distributed
-      logic [Pe*ThresholdBits-1:0] table_words[NeuronFolds];
+      logic [Pe*ThresholdBits-1:0] table_words[TableFolds];
       initial $readmemh({ThresholdsFile, "000", ".hex"}, table_words);
       assign thresholds = table_words[Early ? fold_d : fold_q];
     end else begin : gen_block
       (* rom_style = "block", ram_style = "block" *)
-      logic [Pe*ThresholdBits-1:0] table_words[NeuronFolds];
+      logic [Pe*ThresholdBits-1:0] table_words[TableFolds];
       initial $readmemh({ThresholdsFile, "000", ".hex"}, table_words);
       always_ff @(posedge clk_i) thresholds <= table_words[fold_d];
     end
@@ -177,7 +192,7 @@ module hwbnn_mvu #(
     hwbnn_delay #(.Width(FoldBits), .Cycles(1), .Clear(0)) i_fold (
         .clk_i, .rst_ni, .data_i(fold_q), .data_o(fold));
     hwbnn_search #(
-        .Lanes(Pe), .Folds(NeuronFolds), .XBits(Width), .Signed(Mode != 0), .CountBits(CountBits),
+        .Lanes(Pe), .Folds(TableFolds), .XBits(Width), .Signed(Mode != 0), .CountBits(CountBits),
         .ThresholdBits(ThresholdBits), .StepCycles(SearchCycles), .ThresholdsFile(ThresholdsFile)
     ) i_search (.clk_i, .fold_i(fold), .x_i(sums), .count_o(counts));
     for (genvar p = 0; p < Pe; p++) begin : gen_lane
@@ -207,9 +222,22 @@ module hwbnn_mvu #(
   if (Tail == Pe || (Fused && Base == 0)) begin : gen_whole
     assign out_data_o = codes;
   end else begin : gen_tail
-    logic last_fold;
+    logic group_last, last_fold;
+    if (TableFolds == NeuronFolds) begin : gen_last
+      assign group_last = fold_q == FoldBits'(NeuronFolds - 1);
+    end else if (NeuronFolds == 1) begin : gen_always
+      assign group_last = 1'b1;
+    end else begin : gen_count
+      localparam int unsigned Bits = $clog2(NeuronFolds);
+      logic [Bits-1:0] neuron_q;
+      assign group_last = neuron_q == Bits'(NeuronFolds - 1);
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) neuron_q <= '0;
+        else if (sum_valid && sum_last) neuron_q <= group_last ? '0 : neuron_q + 1'b1;
+      end
+    end
     hwbnn_delay #(.Cycles(1 + SearchLatency), .Clear(0)) i_last_fold (
-        .clk_i, .rst_ni, .data_i(fold_q == FoldBits'(NeuronFolds - 1)), .data_o(last_fold));
+        .clk_i, .rst_ni, .data_i(group_last), .data_o(last_fold));
     assign out_data_o[Tail*OutBits-1:0] = codes[Tail*OutBits-1:0];
     assign out_data_o[Pe*OutBits-1:Tail*OutBits] =
         last_fold ? '0 : codes[Pe*OutBits-1:Tail*OutBits];

@@ -8,6 +8,7 @@ module hwbnn_mvu_product #(
     parameter int unsigned Simd         = 1,
     parameter int unsigned NeuronFolds  = 1,
     parameter int unsigned SynapseFolds = 1,
+    parameter int unsigned Groups       = 1,
     parameter int unsigned InBits       = 1,
     parameter int unsigned InKind       = 0,
     parameter int unsigned WeightBits   = 1,
@@ -15,6 +16,7 @@ module hwbnn_mvu_product #(
     parameter int unsigned Width        = 2,
     parameter int unsigned Stages       = 0,
     parameter int unsigned BlockWeights = 0,
+    parameter int unsigned WeightRows   = 1,
     parameter int unsigned Structure    = 0,
     parameter              WeightsFile  = "weights"
 ) (
@@ -29,12 +31,13 @@ module hwbnn_mvu_product #(
     output logic [Pe*Width-1:0]    rows_a_o,
     output logic [Pe*Width-1:0]    rows_b_o
 );
-  localparam int unsigned Depth = NeuronFolds * SynapseFolds;
+  localparam int unsigned GroupDepth = NeuronFolds * SynapseFolds;
+  localparam int unsigned Depth = Groups * GroupDepth;
   localparam int unsigned AddressBits = Depth > 1 ? $clog2(Depth) : 1;
   localparam int unsigned BeatBits = SynapseFolds > 1 ? $clog2(SynapseFolds) : 1;
   localparam int unsigned WeightWidth = Pe * Simd * WeightBits;
 
-  // ---- firing: address_q counts firings, beat_q those of a vector ----------------------------------
+  // ---- firing: address_q counts firings, beat_q those of a sum --------------------------------------
 
   logic [AddressBits-1:0] address_q;
   logic [BeatBits-1:0] beat_q;
@@ -76,11 +79,22 @@ module hwbnn_mvu_product #(
     assign reads = 1'b1;
     assign x = in_data_i;
   end else begin : gen_replay
-    logic reads_q;
+    logic reads_q, group_last;
     logic [Simd*InBits-1:0] replayed;
+    localparam int unsigned GroupBits = $clog2(GroupDepth);
+    if (Groups == 1 || GroupDepth == (1 << GroupBits)) begin : gen_group_bits
+      assign group_last = address_q[GroupBits-1:0] == GroupBits'(GroupDepth - 1);
+    end else begin : gen_group
+      logic [GroupBits-1:0] firing_q;
+      assign group_last = firing_q == GroupBits'(GroupDepth - 1);
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) firing_q <= '0;
+        else if (fire_o) firing_q <= group_last ? '0 : firing_q + 1'b1;
+      end
+    end
     always_ff @(posedge clk_i) begin
       if (!rst_ni) reads_q <= 1'b1;
-      else if (fire_o && last_o) reads_q <= address_q == AddressBits'(Depth - 1);
+      else if (fire_o && last_o) reads_q <= group_last;
     end
     assign reads = reads_q;
     if (SynapseFolds == 1) begin : gen_word
@@ -97,33 +111,21 @@ module hwbnn_mvu_product #(
 
   // ---- weights -------------------------------------------------------------------------------------
 
-  logic [WeightWidth-1:0] weights;  // of this cycle's firing; BlockWeights: of the last cycle's
-
-  if (BlockWeights != 0) begin : gen_block
-    (* rom_style = "block", ram_style = "block" *) logic [WeightWidth-1:0] words[Depth];
-    initial $readmemh({WeightsFile, ".hex"}, words);
-    always_ff @(posedge clk_i) weights <= words[address_q];
-  end else begin : gen_distributed
-    logic [WeightWidth-1:0] words[Depth];
-    initial $readmemh({WeightsFile, ".hex"}, words);
-    assign weights = words[address_q];
-  end
+  logic [WeightWidth-1:0] w_q;
+  hwbnn_rom #(
+      .Width(WeightWidth), .Depth(Depth), .Block(BlockWeights), .Rows(WeightRows),
+      .WordsFile(WeightsFile)
+  ) i_weights (.clk_i, .address_i(address_q), .word_o(w_q));
 
   // ---- operand registers, products, sums -----------------------------------------------------------
 
   logic [Simd*InBits-1:0] x_q;
-  logic [WeightWidth-1:0] w_q;
   if (Structure == 2 && Mode == 0) begin : gen_inverted  // what hwbnn_popcount wants
     logic [Simd*InBits-1:0] not_x_q;
     always_ff @(posedge clk_i) not_x_q <= ~x;
     assign x_q = ~not_x_q;
   end else begin : gen_as_is
     always_ff @(posedge clk_i) x_q <= x;
-  end
-  if (BlockWeights != 0 || Depth == 1) begin : gen_ready
-    assign w_q = weights;
-  end else begin : gen_weights_register
-    always_ff @(posedge clk_i) w_q <= weights;
   end
 
   if (Mode == 0) begin : gen_xnor

@@ -12,6 +12,7 @@ from pathlib import Path
 from hwbnn.emit.file_set import FileSet
 from hwbnn.errors import ToolError
 from hwbnn.ir.unit import Family
+from hwbnn.resources import Room, read_text
 from hwbnn.tools.process import run
 
 YOSYS_MEND = "pip install 'hwbnn[synth]'"
@@ -40,6 +41,10 @@ _SYNTH = {
     Family.XC7: "synth_xilinx -family xc7 -noiopad -nodsp -flatten",
     Family.ECP5: "synth_ecp5 -nowidelut -nodsp",
 }
+_NETLIST = "-noclkbuf -nobram -nolutram -nosrl"
+_MEMORY_LABEL = {Family.XC7: "map_memory", Family.ECP5: "map_ram"}
+# Shallower ones are functions of few bits, which abc shares between the columns.
+_ROMS = "t:$mem_v2 a:rom_style=distributed %i r:SIZE>8 %i"
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,12 @@ def synthesise(
     instances = _list_instances(argv, read, top, work)
     kept = sorted({module.replace("\\", "?") for module in instances.values()})
     keep = f"setattr -mod -set keep_hierarchy 1 {' '.join(kept)}" if kept else ""
-    script = (*read, keep, _SYNTH[family], f"tee -q -o {top}_stat.json stat -json")
+    script = (
+        *read,
+        keep,
+        *_synth(_SYNTH[family], family, work),
+        f"tee -q -o {top}_stat.json stat -json",
+    )
     seconds = _run(argv, script, work, f"{top}_synth", timeout=timeout)
     modules = json.loads((work / f"{top}_stat.json").read_text())["modules"]
     counts = {
@@ -147,7 +157,7 @@ def available() -> bool:
 def netlist(files: FileSet, top: str, instance: str, *, work: Path) -> FileSet:
     """Map one instance of module `top` to xc7 cells: module `gates`, and the cells' behaviour.
 
-    For simulation: styles are dropped and nothing becomes block RAM, LUT RAM or SRL.
+    For simulation: styles of RAM are dropped and nothing becomes block RAM, LUT RAM or SRL.
     """
     argv = _yosys()
     read = _read(files, top, work)
@@ -157,8 +167,9 @@ def netlist(files: FileSet, top: str, instance: str, *, work: Path) -> FileSet:
         f"rename {instances[instance]} gates",
         "hierarchy -top gates",
         "proc",
-        "setattr -unset ram_style -unset rom_style */m:*",
-        "synth_xilinx -family xc7 -top gates -flatten -noiopad -noclkbuf -nobram -nolutram -nosrl",
+        "setattr -unset ram_style */m:*",
+        "setattr -unset rom_style */m:* */a:rom_style=distributed %d",
+        *_synth(f"{_SYNTH[Family.XC7]} -top gates {_NETLIST}", Family.XC7, work),
         "setundef -zero",
         "write_verilog -noattr gates.sv",
     )
@@ -178,6 +189,21 @@ def _read(files: FileSet, top: str, work: Path) -> tuple[str, str]:
     sources = sorted(path for path in files.files if path.endswith(".sv"))
     # Deferred: a module's memory files are named by parameters.
     return f"read_verilog -sv -defer {' '.join(sources)}", f"hierarchy -top {top}"
+
+
+def _synth(command: str, family: Family, work: Path) -> tuple[str, ...]:
+    # Distributed ROMs go to LUTs as they are, before the rest of the memories (rtl/yosys/rom.v).
+    label, maps = _MEMORY_LABEL[family], ("rom.v", f"rom_{family.value}.v")
+    for name in maps:
+        (work / name).write_text(read_text(Room.RTL, f"yosys/{name}"))
+    return (
+        f"{command} -run :{label}",
+        f"select -set roms {_ROMS}",
+        "memory_nordff @roms",
+        f"select -set roms {_ROMS}",
+        f"techmap {' '.join(f'-map {name}' for name in maps)} @roms",
+        f"{command} -run {label}:",
+    )
 
 
 def _list_instances(argv: list[str], read: tuple[str, str], top: str, work: Path) -> dict[str, str]:

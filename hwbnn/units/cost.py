@@ -1,25 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the units are built of, in LUTs and block RAMs; constants fitted to Yosys counts.
 
-LUTs are sites: memories and ECP5 carry cells included, small LUTs never paired. Error of the units'
-formulas over a grid of foldings: binary Mvu with weights in block RAM or unrolled 8 %, most others
-25 %, wide threshold tables and odd width converters up to 63 % (benchmarks/mvu_luts.py).
+LUTs are sites: memories and ECP5 carry cells included, small LUTs never paired. `rom` is exact in
+block RAMs and, above 8 words, in the LUTs of distributed words (but for a last quarter of 256 that
+holds no word); the choice behind packed blocks takes up to half more LUTs (benchmarks/memories.py).
+Error of the units' formulas over a grid of foldings: binary Mvu with weights in block RAM or
+unrolled 8 %, most others 25 %, wide threshold tables and odd width converters up to 63 %
+(benchmarks/mvu_luts.py).
 """
 
+import math
 from collections.abc import Iterable
 
 from hwbnn.ir.unit import Family, MemoryShape, Resources, Style
 
 # Depth and width of a block of 18 kbit: RAMB18E1 (UG473) and DP16KD (TN-02204) alike.
 _BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-_LUT_A_BLOCK = 190.0  # LUTs for a RAMB18E1 on a Zynq-7020: 53 200 to 280
+_ROM_SHAPES = (*_BLOCK_SHAPES, (32768, 0.5))  # the last: a bit in two blocks, without a choice
+LUT_A_BLOCK = 190.0  # LUTs for a RAMB18E1 on a Zynq-7020: 53 200 to 280
 
 
 def prefers_block(depth: int, width: int) -> bool:
-    """Return whether a memory takes a smaller share of a device in block RAM."""
+    """Return whether hwbnn_rom takes a smaller share of a device in block RAM."""
     if depth <= 16:
         return False
-    return _rom(depth, width, Family.XC7) > _LUT_A_BLOCK * _blocks(depth, width)
+    block = rom(depth, width, Style.BLOCK, Family.XC7)
+    return rom_luts(depth, width, Family.XC7) > block.lut + 2 * LUT_A_BLOCK * block.bram
+
+
+def rom(depth: int, width: int, style: Style, family: Family) -> Resources:
+    """Cost of hwbnn_rom without its registers: words in LUTs, or in blocks with a choice behind."""
+    if depth == 1:
+        return Resources()
+    if style is not Style.BLOCK:
+        return Resources(lut=rom_luts(depth, width, family))
+    banks, blocks = _banked(depth, width, rom_rows(depth, width))
+    bram = blocks / 2 if family is Family.XC7 else float(blocks)
+    return Resources(lut=width * _choice(banks, family), bram=bram)
+
+
+def rom_rows(depth: int, width: int) -> int:
+    """Rows of the block RAM of hwbnn_rom that take the smallest share, words side by side."""
+    rows = [count for count, _ in _ROM_SHAPES if count < depth]
+    if depth <= _ROM_SHAPES[-1][0]:
+        rows.insert(0, depth)
+
+    def share(count: int) -> float:
+        banks, blocks = _banked(depth, width, count)
+        return LUT_A_BLOCK * blocks + width * _choice(banks, Family.XC7)
+
+    return min(rows, key=share)
+
+
+def rom_luts(depth: int, width: int, family: Family) -> float:
+    """LUTs of distributed words: rtl/yosys/rom.v, cell by cell; up to 8 words, what abc shares."""
+    if depth <= 8:
+        functions = 2.0 ** (depth - 1)
+        return functions * (1 - math.exp(-width / functions)) if depth > 2 else 0.0
+    if family is Family.XC7 and depth <= 32:
+        return float(-(-width // 2))
+    return float(width * _column(depth, family))
+
+
+def _column(depth: int, family: Family) -> int:
+    if family is Family.ECP5:
+        if depth <= 128:
+            return 1 << max(0, (depth - 1).bit_length() - 4)
+        half = 1 << ((depth - 1).bit_length() - 1)
+        return _column(half, family) + _column(depth - half, family) + 1
+    if depth <= 64:
+        return 1
+    if depth <= 256:
+        return 2 if depth <= 128 else 3 if depth <= 144 else 4
+    step = 1 << (((depth - 1).bit_length() - 1) & ~1)
+    whole, rest = divmod(depth, step)
+    return whole * _column(step, family) + (_column(rest, family) if rest else 0) + 1
+
+
+def _choice(banks: int, family: Family) -> float:
+    # LUTs of a multiplexer, a bit: of four inputs each, or of two.
+    if banks == 1:
+        return 0.0
+    return float(-(-(banks - 1) // 3)) if family is Family.XC7 else float(banks - 1)
+
+
+def _banked(depth: int, width: int, rows: int) -> tuple[int, int]:
+    """Return words a row, and blocks of 18 kbit."""
+    banks = -(-depth // rows)
+    bits = next(bits for count, bits in _ROM_SHAPES if count >= rows)
+    return banks, math.ceil(banks * width / bits)
 
 
 def memories(shapes: Iterable[MemoryShape], family: Family) -> Resources:
@@ -86,6 +155,13 @@ def memory(shape: MemoryShape, family: Family) -> Resources:
     return Resources(lut=_rom(shape.depth, shape.width, family))
 
 
+def starts(shape: MemoryShape, family: Family) -> Resources:
+    """Cost of the thresholds of a one-step staircase: one read port for all lanes."""
+    if shape.style is Style.BLOCK or family is Family.ECP5 or shape.depth == 1:
+        return memory(shape, family)
+    return Resources(lut=shape.width * max(0.8, shape.depth / 32))
+
+
 def _rom(depth: int, width: int, family: Family) -> float:
     # A bit of a word is a function of the address: a LUT, then multiplexers by abc's account.
     if depth == 1:
@@ -95,13 +171,29 @@ def _rom(depth: int, width: int, family: Family) -> float:
 
 
 def ram(depth: int, width: int, family: Family) -> float:
-    """LUTs of a small memory that is written.
+    """LUTs of a memory that is written, in distributed RAM, with the multiplexers of its banks.
 
-    RAM32M: 32 x 6 bits in four LUTs; TRELLIS_DPR16X4: 16 x 4 bits in three slices of two.
+    RAM32M, RAM64M: 32 x 6, 64 x 3 bits in four LUTs; TRELLIS_DPR16X4: 16 x 4 bits in three slices
+    of two. A LUT6 chooses between four banks, a LUT4 between two.
     """
-    if family is Family.XC7:
-        return -(-depth // 32) * -(-width // 6) * 4.0
-    return -(-depth // 16) * -(-width // 4) * 6.0
+    if family is Family.ECP5:
+        banks = -(-depth // 16)
+        return banks * -(-width // 4) * 6 + 0.85 * (banks - 1) * width
+    shapes = ((64, 3), (32, 6)) if depth > 32 else ((32, 6),)
+    rows, bits = min(shapes, key=lambda shape: -(-depth // shape[0]) * -(-width // shape[1]))
+    banks = -(-depth // rows)
+    return float(banks * -(-width // bits) * 4 + -(-(banks - 1) // 3) * width)
+
+
+def ram_blocks(depth: int, width: int, family: Family) -> float:
+    """Block RAMs of a memory that is written."""
+    blocks = float(_blocks(depth, width))
+    return blocks / 2 if family is Family.XC7 else blocks
+
+
+def prefers_block_ram(depth: int, width: int) -> bool:
+    """Return whether a memory that is written takes a smaller share of a device in block RAM."""
+    return ram(depth, width, Family.XC7) > LUT_A_BLOCK * _blocks(depth, width)
 
 
 def _blocks(depth: int, width: int) -> int:

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from hwbnn.errors import ConfigError
-from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, unsigned
+from hwbnn.ir.dtype import DType, IntArray, Kind, smallest
 from hwbnn.ir.ops import count_to_value, sum_range
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import (
@@ -29,9 +29,10 @@ from hwbnn.ir.unit import (
     folding_of,
 )
 from hwbnn.ir.window import Border
-from hwbnn.units import cost, search
+from hwbnn.units import border, cost, search, weights
 from hwbnn.units.folds import check_folding, divisors
 
+_EXACT_FLOATS = 1 << 53
 MAX_STAGES = 16  # more levels than the tree of any folding has
 TREE_LEVELS_PER_REGISTER = 4  # of log2(SIMD): what xc7 adds up in 10 ns with room to spare
 
@@ -106,6 +107,11 @@ class Mvu(Unit):
         return -(-self.synapses // self.simd)
 
     @property
+    def classes(self) -> int:
+        """Sets of thresholds, by border class."""
+        return 1 if self.border is None else self.border.classes
+
+    @property
     def mode(self) -> Mode:
         """How a synapse multiplies."""
         if self.weight_dtype.kind is not Kind.BIPOLAR:
@@ -134,21 +140,21 @@ class Mvu(Unit):
 
     def run(self, *values: IntArray) -> tuple[IntArray, ...]:
         (x,) = values
-        frames = x.shape[0]
-        vectors = x.reshape(frames, self.vectors, self.groups, self.synapses)
-        weights = self.weights.reshape(self.groups, self.neurons, self.synapses)
-        sums = np.einsum("fvgs,gns->fvgn", vectors, weights).reshape(frames, self.vectors, -1)
+        # The BLAS multiplies floats alone; they are exact as far as they count whole numbers.
+        most = max(abs(self.input_dtype.min), self.input_dtype.max)
+        exact = most * int(np.abs(self.weights).sum(axis=1).max()) < _EXACT_FLOATS
+        number = np.float64 if exact else np.int64
+        vectors = x.reshape(-1, self.groups, self.synapses).swapaxes(0, 1).astype(number)
+        rows = self.weights.reshape(self.groups, self.neurons, self.synapses).astype(number)
+        sums = (vectors @ rows.swapaxes(1, 2)).swapaxes(0, 1).astype(np.int64)
+        sums = sums.reshape(x.shape[0], self.vectors, -1)
         if self.thresholds is not None:
-            count = (sums[..., None] >= self._thresholds_by_vector).sum(axis=-1)
+            count = np.zeros_like(sums)
+            for reached in self.thresholds.T:
+                by_class = reached.reshape(-1, len(self.weights))
+                count += sums >= (by_class[self.border.positions] if self.border else by_class)
             sums = count_to_value(count, base=self.base, dtype=self.output_dtype)
-        return (sums.reshape(frames, -1),)
-
-    @property
-    def _thresholds_by_vector(self) -> IntArray:
-        """Thresholds as (vectors or 1, outputs, steps)."""
-        assert self.thresholds is not None
-        by_class = self.thresholds.reshape(-1, len(self.weights), self.thresholds.shape[1])
-        return by_class if self.border is None else by_class[self.border.positions]
+        return (sums.reshape(x.shape[0], -1),)
 
     # ---- folding -----------------------------------------------------------------------------
 
@@ -177,6 +183,10 @@ class Mvu(Unit):
         return replace(folded, stages=stages, weight_style=style)
 
     # ---- timing ------------------------------------------------------------------------------
+
+    @property
+    def cycles(self) -> int:
+        return self.vectors * self.groups * self.neuron_folds * self.synapse_folds
 
     def actors(self) -> tuple[Actor, ...]:
         """Firing (nf, sf) reads in neuron fold 0 (later folds replay), writes at the last sf."""
@@ -215,13 +225,18 @@ class Mvu(Unit):
     def resources(self, family: Family) -> Resources:
         lut = self.pe * self._lane_luts(family) + self._control_luts(family)
         logic = Resources(lut=lut, ff=self._registers())
-        return logic + cost.memories(self.memory_shapes(), family)
+        depth, width, style = self._weight_depth, self._weight_width, self._weight_shape.style
+        words = cost.rom(depth, width, style, family)
+        _, *tables = self.memory_shapes()
+        if len(self._table_shapes) == 1:
+            words += cost.starts(tables.pop(0), family)
+        return logic + words + cost.memories(tables, family)
 
     def _lane_luts(self, family: Family) -> float:
         tables, inputs = self._table_shapes, self.simd
         bits, weight_bits = self.input_dtype.bits, self.weight_dtype.bits
         if self.mode is Mode.XNOR:
-            constant = self._weight_shape.depth == 1
+            constant = self._weight_depth == 1
             sums = cost.popcount(inputs, pe=self.pe, constant=constant, family=family)
         else:
             factor = None if self.mode is Mode.ADD else weight_bits
@@ -234,23 +249,26 @@ class Mvu(Unit):
 
     def _control_luts(self, family: Family) -> float:
         data, folds = self.simd * self.input_dtype.bits, self.synapse_folds
-        luts = 12.0 + 3 * self._weight_shape.depth.bit_length()
+        luts = 12.0 + 3 * self._weight_depth.bit_length()
         if self.neuron_folds > 1:
             luts += data + (cost.ram(folds, data, family) if folds > 1 else 0)
+        if self.border is not None:
+            folds = self.groups * self.neuron_folds
+            luts += border.luts(self.border, folds=folds, family=family)
         return luts
 
     def _registers(self) -> float:
-        weights, steps = self._weight_shape, len(self._table_shapes)
+        steps, style = len(self._table_shapes), self._weight_shape.style
         data, folds, width = self.simd * self.input_dtype.bits, self.synapse_folds, self._sum_bits
         result = 1 if steps == 1 else width
         count = data + self.pe * (result + (width if folds > 1 else 0))
-        count += 3 * weights.depth.bit_length() + 8
+        count += 3 * self._weight_depth.bit_length() + 8
         if self.neuron_folds > 1 and folds == 1:
             count += data
         if steps > 1:
             count += self.pe * sum(width + step + 1 for step in range(steps))
-        if weights.style is not Style.BLOCK and weights.depth > 1:
-            count += weights.width
+        if style is not Style.BLOCK and self._weight_depth > 1:
+            count += self._weight_width
         return count + self.stages * self.pe * data / 3
 
     @property
@@ -285,44 +303,62 @@ class Mvu(Unit):
             "Base": 0 if self.output_dtype.kind is Kind.BIPOLAR else self.base,
             "Stages": self.stages,
             "BlockWeights": int(self._weight_shape.style is Style.BLOCK),
+            "WeightRows": self._weight_shape.depth,
+            "Groups": self.groups,
+            "BorderClasses": self.classes,
+            "BorderRows": 1 if self.border is None else self.border.rows.size,
+            "BorderColumns": 1 if self.border is None else self.border.columns.size,
         }
 
     def memory_shapes(self) -> tuple[MemoryShape, ...]:
-        return (self._weight_shape, *self._table_shapes)
+        shapes = (self._weight_shape, *self._table_shapes)
+        if self.border is None or self.classes == 1:
+            return shapes
+        return (*shapes, *border.shapes(self.border, folds=self.groups * self.neuron_folds))
 
     def memories(self) -> tuple[Memory, ...]:
-        """Weights, and the tables of the search.
+        """Weights, the tables of the search, and where those of a border class begin.
 
-        Weight word nf * SF + sf, lane pe * SIMD + simd is weights[nf * PE + pe, sf * SIMD + simd].
-        Lanes that hold no weight: code 1 for XNOR (a padded input is code 0, so XNOR gives 0),
-        0 otherwise (a padded input is 0).
+        Threshold fold (class * groups + g) * NF + nf is that of neuron fold nf of group g.
+        Weights that there are not have code 1 for XNOR (a padded input is code 0, so XNOR gives
+        0), 0 otherwise (a padded input is 0).
         """
-        fill = 1 if self.mode is Mode.XNOR else 0
-        rows, columns = self.neuron_folds * self.pe, self.synapse_folds * self.simd
-        codes = np.full((self.groups, rows, columns), fill, np.int64)
-        weights = self.weights.reshape(self.groups, self.neurons, self.synapses)
-        codes[:, : self.neurons, : self.synapses] = self.weight_dtype.encode(weights)
-        folded = codes.reshape(-1, self.pe, self.synapse_folds, self.simd)
-        words = folded.transpose(0, 2, 1, 3).reshape(-1, self.pe * self.simd)
-        return (Memory(self._weight_shape, words), *self._search_tables())
+        words = weights.words(
+            self.weights,
+            self.weight_dtype,
+            groups=self.groups,
+            pe=self.pe,
+            simd=self.simd,
+            fill=int(self.mode is Mode.XNOR),
+        )
+        memories = (weights.memory(words, self._weight_shape), *self._search_tables())
+        if self.border is None or self.classes == 1:
+            return memories
+        return (*memories, *border.tables(self.border, folds=self.groups * self.neuron_folds))
+
+    @property
+    def _weight_depth(self) -> int:
+        """Words of weights: firings of a vector."""
+        return self.groups * self.neuron_folds * self.synapse_folds
+
+    @property
+    def _weight_width(self) -> int:
+        return self.pe * self.simd * self.weight_dtype.bits
 
     @property
     def _weight_shape(self) -> MemoryShape:
-        depth = self.groups * self.neuron_folds * self.synapse_folds
-        lanes = self.pe * self.simd
-        bits = self.weight_dtype.bits
-        style = self.weight_style
-        if style is Style.AUTO:
-            block = cost.prefers_block(depth, lanes * bits)
-            style = Style.BLOCK if block else Style.DISTRIBUTED
-        return MemoryShape("weights", depth, lanes, bits, style)
+        lanes, bits = self.pe * self.simd, self.weight_dtype.bits
+        return weights.shape(self._weight_depth, lanes, bits, self.weight_style)
 
     @property
     def _table_shapes(self) -> tuple[MemoryShape, ...]:
         if self.thresholds is None:
             return ()
         low, high = self._compared_range
-        return search.shapes(*self.thresholds.shape, low=low, high=high, lanes=self.pe)
+        blocks = self.classes * self.groups
+        return search.shapes(
+            *self.thresholds.shape, low=low, high=high, lanes=self.pe, blocks=blocks
+        )
 
     @property
     def _compared_range(self) -> tuple[int, int]:
@@ -342,47 +378,15 @@ class Mvu(Unit):
             if self.input_dtype.kind is Kind.BIPOLAR:
                 thresholds = -((-(thresholds + self.synapses)) // 2)
             else:
-                thresholds = thresholds + (self.weights < 0).sum(axis=1, keepdims=True)
-        return search.tables(thresholds, low=low, high=high, lanes=self.pe)
+                negative = (self.weights < 0).sum(axis=1)
+                thresholds = thresholds + np.tile(negative, self.classes)[:, None]
+        blocks = self.classes * self.groups
+        return search.tables(thresholds, low=low, high=high, lanes=self.pe, blocks=blocks)
 
     # ---- example -----------------------------------------------------------------------------
 
     @classmethod
     def examples(cls) -> tuple[Unit, ...]:
-        return _examples()
+        from hwbnn.units.mvu_examples import examples  # which are of this class
 
-
-def _example(
-    weight: DType,
-    data: DType,
-    out: DType | None,
-    *,
-    steps: int = 1,
-    neurons: int = 6,
-    synapses: int = 12,
-    vectors: int = 1,
-) -> Mvu:
-    rng = np.random.default_rng([weight.bits, data.bits, steps, synapses])
-    weights = weight.decode(rng.integers(0, 1 << weight.bits, (neurons, synapses)))
-    low, high = sum_range(weights, data.min, data.max)
-    if out is None:
-        return Mvu(weights, weight, data, smallest(min(low, -1), high), vectors=vectors)
-    spread = max(2, (high - low) // 4)
-    thresholds = np.sort(rng.integers(-spread, spread, (neurons, steps)), axis=1)
-    thresholds[0], thresholds[1] = low, high + 1  # always and never reached
-    return Mvu(weights, weight, data, out, thresholds, base=out.min, vectors=vectors)
-
-
-def _examples() -> tuple[Unit, ...]:
-    bit, u1, u2, i3, u8 = BIPOLAR, unsigned(1), unsigned(2), signed(3), unsigned(8)
-    return (
-        _example(bit, bit, bit),
-        _example(bit, bit, None, vectors=2),
-        _example(bit, u1, u2, steps=3),
-        _example(bit, u1, None),
-        _example(bit, u8, u8, steps=255, neurons=3, synapses=4),
-        _example(bit, i3, i3, steps=5),
-        _example(i3, bit, bit),
-        _example(i3, u2, None, synapses=9),
-        _example(signed(4), signed(4), signed(2), steps=2, neurons=5, synapses=7, vectors=3),
-    )
+        return examples()

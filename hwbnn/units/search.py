@@ -15,10 +15,10 @@ BLOCK_BITS = 1 << 14  # a table above this goes to block RAM, which costs a seco
 
 
 def shapes(
-    channels: int, steps: int, *, low: int, high: int, lanes: int
+    rows: int, steps: int, *, low: int, high: int, lanes: int, blocks: int = 1
 ) -> tuple[MemoryShape, ...]:
     """Return the shapes of `tables`."""
-    folds = -(-channels // lanes)
+    folds = blocks * -(-rows // blocks // lanes)
     bits = smallest(low, high + 1).bits
     result = []
     for step in range(steps.bit_length()):
@@ -28,22 +28,28 @@ def shapes(
     return tuple(result)
 
 
-def tables(thresholds: IntArray, *, low: int, high: int, lanes: int) -> tuple[Memory, ...]:
-    """Return one table a step for thresholds (channels, steps) on an x of [low, high].
+def tables(
+    thresholds: IntArray, *, low: int, high: int, lanes: int, blocks: int = 1
+) -> tuple[Memory, ...]:
+    """Return one table a step for thresholds (rows, steps) on an x of [low, high].
 
-    Channels are dealt to `lanes` lanes; lanes of the last fold without a channel, and steps up
-    to the next power of two, hold high + 1, which is never reached.
+    Rows come in as many blocks of equal size (border classes, groups), each of which begins a new
+    fold. The rows of a block are dealt to `lanes` lanes; lanes of its last fold without a row, and
+    steps up to the next power of two, hold high + 1, which is never reached.
     """
-    channels, steps = thresholds.shape
-    bits = steps.bit_length()
+    rows, steps = thresholds.shape
+    bits, channels = steps.bit_length(), rows // blocks
     folds = -(-channels // lanes)
-    padded = np.full((folds * lanes, (1 << bits) - 1), high + 1, np.int64)
-    padded[:channels, :steps] = np.clip(thresholds, low, high + 1)
+    padded = np.full((blocks, folds * lanes, (1 << bits) - 1), high + 1, np.int64)
+    clipped = np.clip(thresholds, low, high + 1)
+    padded[:, :channels, :steps] = clipped.reshape(blocks, channels, steps)
     dtype = smallest(low, high + 1)
     result = []
-    for step, shape in enumerate(shapes(channels, steps, low=low, high=high, lanes=lanes)):
+    for step, shape in enumerate(
+        shapes(rows, steps, low=low, high=high, lanes=lanes, blocks=blocks)
+    ):
         index = (np.arange(1 << step) << (bits - step)) + (1 << (bits - 1 - step)) - 1
-        words = padded[:, index].reshape(folds, lanes, 1 << step).transpose(0, 2, 1)
+        words = padded[..., index].reshape(-1, lanes, 1 << step).transpose(0, 2, 1)
         result.append(Memory(shape, dtype.encode(words.reshape(-1, lanes))))
     return tuple(result)
 

@@ -83,6 +83,10 @@ class Thresholds(Unit):
     def folding(self) -> Folding:
         return Folding(self.pe)
 
+    @property
+    def cycles(self) -> int:
+        return self.outputs[0].beats
+
     def actors(self) -> tuple[Actor, ...]:
         """Every firing reads and writes. Latency: operand register, search, FIFO write."""
         always = np.ones(1, np.bool_)

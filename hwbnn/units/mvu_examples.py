@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mvus that reach every mode, for the registry's tests."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from hwbnn.ir.dtype import BIPOLAR, DType, signed, smallest, unsigned
+from hwbnn.ir.ops import sum_range
+from hwbnn.ir.unit import Unit
+from hwbnn.ir.window import Border
+from hwbnn.units.mvu import Mvu
+
+
+def _example(
+    weight: DType,
+    data: DType,
+    out: DType | None,
+    *,
+    steps: int = 1,
+    neurons: int = 6,
+    synapses: int = 12,
+    vectors: int = 1,
+    groups: int = 1,
+    border: Border | None = None,
+) -> Mvu:
+    rng = np.random.default_rng([weight.bits, data.bits, steps, synapses])
+    weights = weight.decode(rng.integers(0, 1 << weight.bits, (groups * neurons, synapses)))
+    low, high = sum_range(weights, data.min, data.max)
+    unit = Mvu(weights, weight, data, smallest(min(low, -1), high), vectors=vectors, groups=groups)
+    if out is None:
+        return unit
+    spread, classes = max(2, (high - low) // 4), 1 if border is None else border.classes
+    thresholds = rng.integers(-spread, spread, (classes * groups * neurons, steps))
+    thresholds.sort(axis=1)
+    thresholds[0], thresholds[1] = low, high + 1  # always and never reached
+    return replace(unit, output_dtype=out, thresholds=thresholds, base=out.min, border=border)
+
+
+def examples() -> tuple[Unit, ...]:
+    """Return them: plain products, then groups and borders."""
+    bit, u1, u2, i3, u8 = BIPOLAR, unsigned(1), unsigned(2), signed(3), unsigned(8)
+    square = Border(np.array([0, 1, 2]), np.array([0, 1, 1, 2]))  # 3 x 3 padded, 3 x 4 positions
+    line = Border(np.array([0]), np.array([0, 1, 0, 1, 0]))  # a sequence, stride 2
+    return (
+        _example(bit, bit, bit),
+        _example(bit, bit, None, vectors=2),
+        _example(bit, u1, u2, steps=3),
+        _example(bit, u1, None),
+        _example(bit, u8, u8, steps=255, neurons=3, synapses=4),
+        _example(bit, i3, i3, steps=5),
+        _example(i3, bit, bit),
+        _example(i3, u2, None, synapses=9),
+        _example(signed(4), signed(4), signed(2), steps=2, neurons=5, synapses=7, vectors=3),
+        _example(bit, bit, bit, neurons=5, synapses=8, vectors=2, groups=2),
+        _example(bit, u1, u2, steps=3, neurons=3, synapses=6, vectors=2, groups=3),
+        _example(bit, i3, None, neurons=3, synapses=4, vectors=2, groups=2),
+        _example(bit, bit, bit, neurons=4, synapses=6, vectors=12, border=square),
+        _example(bit, u1, i3, steps=5, neurons=3, synapses=6, vectors=5, border=line),
+        _example(i3, u2, u2, steps=3, neurons=3, synapses=4, vectors=12, groups=2, border=square),
+    )
