@@ -4,8 +4,8 @@
 import hashlib
 import importlib.metadata
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -16,7 +16,16 @@ from hwbnn.emit.bench import emit_testbench
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.golden import emit_golden
 from hwbnn.emit.hls import emit_hls
-from hwbnn.emit.report import Check, Cosimulated, Findings, Json, Synthesised, report
+from hwbnn.emit.report import (
+    Check,
+    Cosimulated,
+    FifoProof,
+    Findings,
+    FoldingProof,
+    Json,
+    Synthesised,
+    report,
+)
 from hwbnn.emit.report_files import report_files
 from hwbnn.emit.rtl import Structure, emit_rtl, emit_top
 from hwbnn.errors import ConfigError, MismatchError
@@ -26,8 +35,10 @@ from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.text import design_text, graph_text
 from hwbnn.ir.unit import Family, Resources
-from hwbnn.passes import adapt, fold, fold_to, fold_to_fit, lower, size_fifos
+from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower
+from hwbnn.passes.fit import Searched
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml, to_toml
+from hwbnn.passes.size_fifos import Sizing, size, with_depths
 from hwbnn.schema import read_file
 from hwbnn.sim.engine import Performance, Trace, performance, simulate
 from hwbnn.sim.interpret import Interpreter
@@ -46,7 +57,8 @@ CHECKED_FRAMES = 32  # at import, against the oracle
 
 @dataclass(frozen=True, eq=False)
 class BuildConfig:
-    """What to build. folding: a file; without one, target_cycles; without that, the board's rate.
+    """What to build. At most one of folding (a file), target_cycles, target_fps and maximize says
+    how it is folded; without any it is the fastest that fits, as with maximize.
 
     preprocess None: as the model's metadata says. pixels: images (frames, elements) for golden
     vectors and proofs; None: random ones.
@@ -77,6 +89,9 @@ class BuildResult:
     model_sha256: str = ""
     graph: Graph | None = None
     design: Design | None = None
+    searched: Searched | None = None
+    fifos: Mapping[str, int] = field(default_factory=dict)  # depths that the user gave
+    sizing: Sizing | None = None
     files: FileSet | None = None
     performance: Performance | None = None
     trace: Trace | None = None
@@ -122,17 +137,46 @@ def _lower(result: BuildResult) -> BuildResult:
 
 def _fold(result: BuildResult) -> BuildResult:
     config, design = result.config, design_of(result)
-    family = config.board.cost_family
-    if config.folding is not None and config.target_cycles is not None:
-        raise ConfigError("folding: give a file or target cycles, not both; leave one out")
+    board = config.board
+    limit, family = board.limit, board.cost_family
+    _check_one_choice(config)
     if config.folding is not None:
-        folded = fold(design, foldings=_read_foldings(config.folding, design).layers)
-    elif config.target_cycles is not None:
-        folded = fold_to(design, target_cycles=config.target_cycles, family=family)
+        given = _read_foldings(config.folding, design)
+        folded = fold(design, foldings=given.layers, family=family)
+        return replace(result, design=folded, fifos=given.fifos)
+    target = _target_cycles(result)
+    if target is not None:
+        found = cheapest_folding(design, target_cycles=target, limit=limit, family=family)
     else:
-        bits, limit = config.board.data.bits, config.board.limit
-        folded = fold_to_fit(design, port_bits=bits, limit=limit, family=family)
-    return replace(result, design=folded)
+        bits = board.data.bits
+        found = fastest_folding(design, limit=limit, family=family, port_bits=bits)
+    return replace(result, design=found.design, searched=found)
+
+
+def _check_one_choice(config: BuildConfig) -> None:
+    choices = {
+        "a file": config.folding,
+        "target cycles": config.target_cycles,
+        "target frames a second": config.target_fps,
+        "what to maximize": config.maximize,
+    }
+    given = [name for name, value in choices.items() if value is not None]
+    if len(given) > 1:
+        raise ConfigError(f"folding: give one choice, not {' and '.join(given)}; leave one out")
+
+
+def _target_cycles(result: BuildResult) -> int | None:
+    """Return the cycles a frame that are asked for, if any."""
+    config, fps = result.config, result.config.target_fps
+    if fps is None:
+        return config.target_cycles
+    clock = result.clock_mhz * 1e6
+    if not 0 < fps <= clock:
+        raise ConfigError(
+            f"folding: target must be above 0 and at most {clock:.12g} frames/s, one a cycle, "
+            f"not {fps:g}"
+        )
+    return int(clock / fps)
 
 
 def _read_foldings(file: Path, design: Design) -> FoldingFile:
@@ -144,7 +188,9 @@ def _read_foldings(file: Path, design: Design) -> FoldingFile:
 
 def _fifo(result: BuildResult) -> BuildResult:
     family = result.config.board.cost_family
-    return replace(result, design=size_fifos(adapt(design_of(result)), family=family))
+    sizing = size(adapt(design_of(result)), family=family)
+    design = with_depths(sizing.design, dict(result.fifos), family=family)
+    return replace(result, design=design, sizing=sizing)
 
 
 def _emit(result: BuildResult) -> BuildResult:
@@ -277,12 +323,27 @@ def report_of(result: BuildResult) -> Json:
             design=result.design,
             performance=result.performance,
             trace=result.trace,
+            folding=_folding_proof(result),
+            fifo_sizing=_fifo_proof(result),
             cosimulated=result.cosimulated,
             synthesised=result.synthesised,
             checks=result.checks,
             seconds=result.seconds,
         )
     )
+
+
+def _folding_proof(result: BuildResult) -> FoldingProof | None:
+    if result.searched is None:
+        return None
+    proof = result.searched.certificate
+    return FoldingProof(proof.target, proof.share, proof.reason, proof.choices)
+
+
+def _fifo_proof(result: BuildResult) -> FifoProof | None:
+    if result.sizing is None:
+        return None
+    return FifoProof(result.sizing.bits, result.sizing.bound, tuple(result.fifos))
 
 
 def files_of(result: BuildResult) -> FileSet:

@@ -132,7 +132,8 @@ def _summary(report: Json) -> RenderableType:
             )
     table.show_header = False
     clock = f"{report['clock_mhz']:.6g} MHz on {report['board']['name']}"
-    return Group(Text(clock, "bold"), table, Text(report["bottleneck"]["text"]), Text())
+    proofs = [Text(report[k]["text"], "dim") for k in ("folding", "fifo_sizing") if k in report]
+    return Group(Text(clock, "bold"), table, Text(report["bottleneck"]["text"]), *proofs, Text())
 
 
 def _resources(report: Json) -> RenderableType:

@@ -21,7 +21,17 @@ MAX_STREAM_BITS = 8191  # AP_INT_MAX_W of hwbnn.hpp
 COMPILER_FLAGS = ("-std=c++14", "-O2")
 INCLUDE_FOLDERS = ("csim", "src", "tb")  # for a C++ compiler, before that of ap_int.h
 _PIECE_BITS = 64
-_STEMS = ("weights", "thresholds", "descending", "table")
+_STEMS = (
+    "weights",
+    "thresholds",
+    "starts",
+    "descending",
+    "fill",
+    "minimum",
+    "table",
+    "border_rows",
+    "border_columns",
+)
 
 # Names that the top function cannot have: what the project declares itself, and C++'s keywords.
 _RESERVED = frozenset(

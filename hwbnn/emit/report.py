@@ -56,6 +56,28 @@ class Synthesised:
     layers: Mapping[str, Resources]
 
 
+@dataclass(frozen=True)
+class FoldingProof:
+    """What the search of foldings proved (hwbnn.passes.fit.Certificate)."""
+
+    target: int
+    share: float
+    reason: str
+    choices: int
+
+
+@dataclass(frozen=True)
+class FifoProof:
+    """Bits of all FIFOs and window buffers as sized, and the least that full speed needs, proved.
+
+    given: FIFOs whose depth the user set instead.
+    """
+
+    bits: int
+    bound: int
+    given: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Findings:
     """All that a report tells; None: the build stopped before."""
@@ -67,6 +89,8 @@ class Findings:
     board: Board
     clock_mhz: float
     design: Design | None = None
+    folding: FoldingProof | None = None
+    fifo_sizing: FifoProof | None = None
     performance: Performance | None = None
     trace: Trace | None = None
     cosimulated: Cosimulated | None = None
@@ -94,6 +118,11 @@ def report(findings: Findings) -> Json:
         found["layers"] = [_layer(i, design, findings) for i in design.instances]
         found["fifos"] = [_fifo(e, board, findings.trace) for e in design.edges]
         found["resources"] = _resources(design, board, findings.synthesised)
+    if findings.folding is not None:
+        found["folding"] = {**asdict(findings.folding), "text": _folding_text(findings.folding)}
+    if findings.fifo_sizing is not None:
+        sizing = findings.fifo_sizing
+        found["fifo_sizing"] = {**asdict(sizing), "text": _sizing_text(sizing)}
     if design is not None and findings.performance is not None:
         found["performance"] = _performance(findings, design, findings.performance)
         found["bottleneck"] = _bottleneck(findings, design, findings.performance)
@@ -138,6 +167,27 @@ def _layer(instance: Instance, design: Design, findings: Findings) -> Json:
     if findings.synthesised is not None:
         found["synthesised"] = _counts(findings.synthesised.layers[instance.name])
     return found
+
+
+def _folding_text(proof: FoldingProof) -> str:
+    return (
+        f"Proved among {proof.choices:,} foldings of the layers, with every converter and FIFO "
+        f"between them: none of at most {proof.target:,} cycles a frame takes a smaller share of "
+        f"the board's limits (LUTs, BRAMs and DSPs together {proof.share:.1%}). "
+        f"The target is {proof.target:,} cycles: {proof.reason}."
+    )
+
+
+def _sizing_text(proof: FifoProof) -> str:
+    text = f"FIFOs and window buffers hold {proof.bits:,} bits"
+    if proof.bits == proof.bound:
+        text += "; proved: no fewer keep this folding's full speed."
+    else:
+        more = proof.bits / proof.bound - 1
+        text += f", at most {more:.1%} above the proved least of {proof.bound:,} at full speed."
+    if proof.given:
+        text += f" Given by the user, and not counted: {', '.join(proof.given)}."
+    return text
 
 
 def _stalls(name: str, trace: Trace) -> Json:

@@ -1,40 +1,184 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fit: the folding that is used when the user names none."""
+"""Fit: the cheapest folding for a rate, and the fastest folding that fits a board."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
 
 from hwbnn.errors import ConfigError
-from hwbnn.ir.design import Design
+from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.unit import Family, Resources
-from hwbnn.passes.adapt import adapt
-from hwbnn.passes.fold import fold_to
-from hwbnn.passes.size_fifos import size_fifos
+from hwbnn.passes.fold import with_units
+from hwbnn.passes.search import UNLIMITED, Found, search
+from hwbnn.passes.search_space import PARTS, Space, choices, in_parts, is_chain, prices
+
+WORDS = ("LUTs", "flip-flops", "block RAMs", "DSPs")
 
 
-def fold_to_fit(design: Design, *, port_bits: int, limit: Resources, family: Family) -> Design:
-    """Return the design folded for the rate of the board's port, slower by halves until it fits.
+@dataclass(frozen=True)
+class Certificate:
+    """What a search has proved of the choices in its space (search_space.choices).
 
-    The port brings `port_bits` a cycle, so a frame of B bits takes ceil(B / port_bits) cycles at
-    least. Whether it fits is by modelled resources, converters and FIFOs included.
+    Nothing that fits and takes at most `target` cycles costs less than `share`: the sum of the
+    shares of the limits on LUTs, block RAMs and DSPs. `reason`: why the target is not lower.
+    choices, joins: of units, and between two streams, whose cost was worked out; labels: partial
+    designs that were compared.
     """
-    frame_bits = design.input.stream.dtype.bits * design.input.stream.elements
-    target = max(1, -(-frame_bits // port_bits), slowest_of_fastest(design))
-    serial = design.bound
-    while True:
-        folded = fold_to(design, target_cycles=min(target, serial), family=family)
-        cost = size_fifos(adapt(folded), family=family).resources(family)
-        if cost.within(limit):
-            return folded
-        if target >= serial:
-            raise ConfigError(
-                f"{design.name}: design must fit {limit.lut:.0f} LUTs and {limit.bram:.0f} block "
-                f"RAMs, not {cost.lut:.0f} and {cost.bram:.0f} at its slowest folding; "
-                "choose a larger board"
-            )
-        target *= 2
+
+    target: int
+    share: float
+    reason: str
+    choices: int
+    joins: int
+    labels: int
 
 
-def slowest_of_fastest(design: Design) -> int:
-    """Return the fewest cycles a frame that every unit can reach."""
-    return max(
-        min(instance.unit.fold(folding).cycles for folding in instance.unit.foldings())
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """A folded design, not yet adapted; cycles and resources with converters and least FIFOs."""
+
+    design: Design
+    cycles: int
+    resources: Resources
+    certificate: Certificate
+
+
+def cheapest_folding(
+    design: Design, *, target_cycles: int, limit: Resources, family: Family
+) -> Searched:
+    """Return the cheapest folding of at most `target_cycles` a frame that fits.
+
+    Cheapest: the least sum of shares of the limits on LUTs, block RAMs and DSPs.
+    """
+    if target_cycles < 1:
+        raise ConfigError(f"target cycles must be at least 1, not {target_cycles}")
+    layer, least = slowest_of_fastest(design)
+    if target_cycles < least:
+        raise ConfigError(
+            f"{design.name}: target cycles must be at least {least}, not {target_cycles}; "
+            f"no folding of {layer} is faster"
+        )
+    space = _space(design, floor=target_cycles, family=family)
+    found = _search(space, target_cycles, limit)
+    if found is None:
+        best = _fastest(design, floor=least, reason="", limit=limit, family=family)
+        raise ConfigError(
+            f"{design.name}: target cycles must be at least {best.cycles}, not {target_cycles}; "
+            f"no faster folding fits {_amounts(range(len(WORDS)), in_parts(limit))}"
+        )
+    return _searched(space, design, found, target=target_cycles, reason="asked for", limit=limit)
+
+
+def fastest_folding(
+    design: Design, *, limit: Resources, family: Family, port_bits: int
+) -> Searched:
+    """Return the folding of the fewest cycles a frame that fits, and of those the cheapest.
+
+    The port brings `port_bits` a cycle; to be faster than it brings frames is not tried.
+    """
+    stream = design.input.stream
+    port = -(-stream.dtype.bits * stream.elements * stream.vectors // port_bits)
+    layer, least = slowest_of_fastest(design)
+    reason = f"no folding of {layer} is faster"
+    if port > least:
+        reason = f"the port takes {port} cycles a frame"
+    return _fastest(design, floor=max(port, least), reason=reason, limit=limit, family=family)
+
+
+def slowest_of_fastest(design: Design) -> tuple[str, int]:
+    """Return the layer that is slowest when each is as fast as it can be, and its cycles."""
+    fastest = {
+        instance.name: min(instance.unit.fold(f).cycles for f in instance.unit.foldings())
         for instance in design.instances
+    }
+    layer = max(fastest, key=lambda name: fastest[name])
+    return layer, fastest[layer]
+
+
+def _fastest(
+    design: Design, *, floor: int, reason: str, limit: Resources, family: Family
+) -> Searched:
+    """Double the cycles until something fits; then search among the numbers that may be fewer."""
+    space = _space(design, floor=floor, family=family)
+    target, failed = floor, 0
+    while (found := _search(space, target, limit)) is None:
+        if target >= space.slowest:
+            raise ConfigError(_misfit(space, design, limit))
+        target, failed = 2 * target, target
+    while possible := [n for n in space.within(target).paces if 0 < failed < n < target]:
+        middle = possible[len(possible) // 2]
+        faster = _search(space, middle, limit)
+        if faster is None:
+            failed = middle
+        else:
+            found, target = faster, middle
+    if failed:
+        reason = f"no folding of at most {failed} cycles fits"
+    return _searched(space, design, found, target=target, reason=reason, limit=limit)
+
+
+def _space(design: Design, *, floor: int, family: Family) -> Space:
+    if not is_chain(design):
+        raise ConfigError(
+            f"{design.name}: layers must follow one another for a search of foldings; "
+            "give a folding file"
+        )
+    return Space(((i.unit, choices(i.unit, floor=floor)) for i in design.instances), family=family)
+
+
+def _search(space: Space, target: int, limit: Resources) -> Found | None:
+    room = np.array(in_parts(limit))
+    return search(space.within(target), target=target, price=prices(limit), limit=room)
+
+
+def _searched(
+    space: Space, design: Design, found: Found, *, target: int, reason: str, limit: Resources
+) -> Searched:
+    """Put the found units in, and write down what was proved."""
+    units = space.units(found.choices)
+    names = (instance.name for instance in design.instances)
+    instances = tuple(Instance(*pair) for pair in zip(names, units, strict=True))
+    resources = Resources(*(parts / PARTS for parts in found.cost))
+    certificate = Certificate(
+        target=target,
+        share=_share(resources, limit),
+        reason=reason,
+        choices=space.costed_choices,
+        joins=space.costed_joins,
+        labels=found.labels,
     )
+    return Searched(with_units(design, instances), found.cycles, resources, certificate)
+
+
+def _share(cost: Resources, limit: Resources) -> float:
+    pairs = (cost.lut, limit.lut), (cost.bram, limit.bram), (cost.dsp, limit.dsp)
+    return sum(amount / room for amount, room in pairs if amount)
+
+
+# ---- what does not fit ---------------------------------------------------------------------------
+
+
+def _misfit(space: Space, design: Design, limit: Resources) -> str:
+    """Say by how much the cheapest folding of all is too large, and which layer is largest."""
+    chain = space.within(space.slowest)
+    found = search(chain, target=space.slowest, price=prices(limit), limit=UNLIMITED)
+    assert found is not None, "the slowest choices need no converters that are slower"
+    most = in_parts(limit)
+    over = [kind for kind, amount in enumerate(found.cost) if amount > most[kind]]
+    excess = [amount - room for amount, room in zip(found.cost, most, strict=True)]
+    worst = max(over, key=lambda kind: excess[kind] / max(1, most[kind]))
+    costs = [in_parts(unit.resources(space.family)) for unit in space.units(found.choices)]
+    index = max(range(len(costs)), key=lambda i: costs[i][worst])
+    layer, largest = design.instances[index].name, costs[index]
+    return (
+        f"{design.name}: design must fit {_amounts(over, most)}, not {_amounts(over, found.cost)} "
+        f"({_amounts(over, excess)} too many), at its cheapest folding; the largest layer is "
+        f"{layer} with {_amounts([worst], largest)}; choose a larger board or a smaller network"
+    )
+
+
+def _amounts(kinds: Iterable[int], parts: Iterable[int]) -> str:
+    """Return amounts of some resources as text."""
+    amounts = tuple(parts)
+    return ", ".join(f"{round(amounts[k] / PARTS, 1):,.12g} {WORDS[k]}" for k in kinds)

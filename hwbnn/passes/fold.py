@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fold: set PE and SIMD of every unit, from a list or for a number of cycles a frame."""
+"""Fold: set PE and SIMD of the units that a list names, and of those that follow them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design, Instance
-from hwbnn.ir.unit import Family, Knobs, Unit
+from hwbnn.ir.unit import Family, Knobs, Resources
+from hwbnn.passes.search import UNLIMITED, search
+from hwbnn.passes.search_space import Choice, Space, is_chain, prices
+
+A_DEVICE = Resources(lut=53200, ff=106400, bram=140, dsp=220)  # Zynq-7020: what is dear, what not
 
 
-def fold(design: Design, *, foldings: Mapping[str, Knobs]) -> Design:
-    """Return the design with the named layers folded as said, the others as they are."""
+def fold(design: Design, *, foldings: Mapping[str, Knobs], family: Family = Family.XC7) -> Design:
+    """Return the design with the named layers folded as said.
+
+    Of the others, those with weights stay as they are and those without follow the rest. If none
+    is named all stay.
+    """
     names = [instance.name for instance in design.instances]
     problems = [
         f"folding: layer must be one of {', '.join(names)}, not {name}"
@@ -26,41 +34,36 @@ def fold(design: Design, *, foldings: Mapping[str, Knobs]) -> Design:
             problems += error.problems
     if problems:
         raise ConfigError(problems)
-    return with_units(design, tuple(instances))
+    return fold_unnamed(with_units(design, tuple(instances)), named=foldings.keys(), family=family)
 
 
-def fold_to(design: Design, *, target_cycles: int, family: Family = Family.XC7) -> Design:
-    """Return the cheapest divisor folding of each unit that needs at most `target_cycles`.
+def fold_unnamed(design: Design, *, named: Collection[str], family: Family) -> Design:
+    """Fold the layers without weights that are not named so that they slow nothing down.
 
-    Cheapest: fewest modelled LUTs on `family`, then block RAMs, then lanes.
+    They are windows, pools, thresholds and tables. Their foldings are together the cheapest, with
+    the converters between, that keep the pace of the other layers, or come nearest to it.
     """
-    if target_cycles < 1:
-        raise ConfigError(f"target cycles must be at least 1, not {target_cycles}")
-    instances = []
-    for instance in design.instances:
-        best = cheapest(instance.unit, target_cycles=target_cycles, family=family)
-        if best is None:
-            fastest = min(instance.unit.fold(f).cycles for f in instance.unit.foldings())
-            raise ConfigError(
-                f"{instance.name}: target cycles must be at least {fastest}, not {target_cycles}; "
-                "no folding of this layer is faster"
-            )
-        instances.append(Instance(instance.name, best))
-    return with_units(design, tuple(instances))
-
-
-def cheapest(unit: Unit, *, target_cycles: int, family: Family) -> Unit | None:
-    """Return the unit at its cheapest folding within a number of cycles; None: there is none."""
-    best: tuple[tuple[float, float, int], Unit] | None = None
-    for folding in unit.foldings():
-        candidate = unit.with_knobs(Knobs(folding.pe, folding.simd))
-        if candidate.cycles > target_cycles:
-            continue
-        cost = candidate.resources(family)
-        key = (cost.lut, cost.bram, folding.pe * folding.simd)
-        if best is None or key < best[0]:
-            best = key, candidate
-    return None if best is None else best[1]
+    free = {
+        i.name: [Choice(i.unit.fold(f).cycles, Knobs(f.pe, f.simd)) for f in i.unit.foldings()]
+        for i in design.instances
+        if i.name not in named and i.unit.knobs.weight_style is None
+    }
+    fixed = [i.unit.cycles for i in design.instances if i.name not in free]
+    if not named or not free or not fixed or not is_chain(design):
+        return design
+    fastest = [min(choice.cycles for choice in found) for found in free.values()]
+    members = (
+        (i.unit, tuple(free.get(i.name, (Choice(i.unit.cycles, i.unit.knobs),))))
+        for i in design.instances
+    )
+    space = Space(members, family=family)
+    chain = space.within(max(fixed + fastest))
+    paces = [pace for pace in chain.paces if pace >= max(fixed + fastest)]
+    found = (search(chain, target=p, price=prices(A_DEVICE), limit=UNLIMITED) for p in paces)
+    best = next(result for result in found if result is not None)
+    units = space.units(best.choices)
+    names = (instance.name for instance in design.instances)
+    return with_units(design, tuple(map(Instance, names, units)))
 
 
 def with_units(design: Design, instances: tuple[Instance, ...]) -> Design:

@@ -79,7 +79,7 @@ def _fusible(graph: Graph, op: Op) -> Staircase | None:
     readers = graph.readers(op.name)
     if isinstance(op, Dense | Conv) and len(readers) == 1 and op.name != graph.output:
         (reader,) = readers
-        if isinstance(reader, Staircase):
+        if isinstance(reader, Staircase) and reader.vectors == op.vectors:
             return reader
     return None
 
@@ -97,12 +97,7 @@ def _units(graph: Graph, op: Op, follower: Staircase | None) -> Iterator[tuple[s
         case MaxPool():
             yield from _max_pool(op)
         case SumPool():
-            if _slides(op.window):
-                yield (
-                    "_window",
-                    SlidingWindow(source, op.channels, op.window, np.zeros(1, np.int64)),
-                )
-            yield "", SumPoolUnit(source, op.dtype, op.channels, op.window.taps, op.vectors)
+            yield from _sum_pool(graph, op)
         case Staircase():
             yield "", _staircase(source, op)
         case Table():
@@ -166,11 +161,14 @@ def _widen(
         return source.dtype, padded @ taps.T * (source.dtype.min - op.fill), None
     low, high = graph.range_of(op.source)
     wide = smallest(min(low, op.fill, -1), max(high, op.fill))
+    return wide, None, _in_type(source, wide, op)
+
+
+def _in_type(source: Op, wide: DType, op: Conv | SumPool) -> Lookup:
+    """Make the unit that gives the values of source, before the windows of op, another type."""
     domain = source.dtype.decode(np.arange(1 << source.dtype.bits))
-    table = Lookup(
-        domain[None], source.dtype, wide, op.channels, op.window.height * op.window.width
-    )
-    return wide, None, table
+    positions = op.window.height * op.window.width
+    return Lookup(domain[None], source.dtype, wide, op.channels, positions)
 
 
 def _mvu(
@@ -271,6 +269,16 @@ def _max_pool(op: MaxPool) -> Iterator[tuple[str, Unit]]:
         fill = np.where(op.minimum, greatest, least)  # never chosen
         yield "_window", SlidingWindow(op.dtype, op.channels, op.window, fill)
     yield "", MaxPoolUnit(op.dtype, op.channels, op.window.taps, op.minimum, op.vectors)
+
+
+def _sum_pool(graph: Graph, op: SumPool) -> Iterator[tuple[str, Unit]]:
+    source = graph[op.source].dtype
+    if any(op.window.padding) and not source.holds(np.zeros(1, np.int64)):
+        narrow, source = graph[op.source], smallest(source.min, source.max)
+        yield "_pad", _in_type(narrow, source, op)
+    if _slides(op.window):
+        yield "_window", SlidingWindow(source, op.channels, op.window, np.zeros(1, np.int64))
+    yield "", SumPoolUnit(source, op.dtype, op.channels, op.window.taps, op.vectors)
 
 
 def _staircase(source: DType, op: Staircase) -> Unit:

@@ -1,56 +1,141 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Size FIFOs: a safe depth for full throughput in a chain, and the cheapest storage for it."""
+"""Size FIFOs: the least storage, window buffers included, at the full speed of the folding."""
 
-from hwbnn.ir.design import Design, Edge
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hwbnn.errors import ConfigError
+from hwbnn.ir.design import Design
+from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.fifo import Fifo, Storage
-from hwbnn.ir.unit import Actor, Family, Port, Side
+from hwbnn.ir.unit import Family
+from hwbnn.passes.cut_search import CutSearch
+from hwbnn.passes.steps import Step, buffer_steps, cheapest_fifo, fifo_steps
+from hwbnn.sim.paced import Paced
+from hwbnn.sim.schedule import schedule
+
+EFFORT = 250_000_000  # firings that are simulated; about four seconds
 
 
-def size_fifos(design: Design, *, family: Family = Family.XC7) -> Design:
-    """Return the design with every FIFO deep enough that it does not slow the design down.
+@dataclass(frozen=True, eq=False)
+class Sizing:
+    """A design with its FIFOs and window buffers sized, and how good that is.
 
-    One word a cycle needs the slots reserved by words still in the writer's pipeline, L + X + 1.
-    A reader that takes a vector in a burst and then stays away, while the writer goes on, needs
-    room for one vector of beats besides. A reader that takes a word in every firing does not: it
-    hands the words on as fast as they come.
+    bits: of the memories, each of the depth that it really has. bound: bits that every design of
+    the same speed needs at least, proved. simulations: depths that were tried.
     """
-    return design.with_fifos({e.name: _sized(design, e, family) for e in design.edges})
+
+    design: Design
+    bits: int
+    bound: int
+    simulations: int
+
+    @property
+    def optimal(self) -> bool:
+        """Proved: no design of this speed has fewer bits."""
+        return self.bits == self.bound
 
 
-def _sized(design: Design, edge: Edge, family: Family) -> Fifo:
-    candidates = []
-    for storage in Storage:
-        fifo = Fifo(edge.stream, _depth(design, edge, extra=storage is Storage.BLOCK), storage)
-        cost = fifo.resources(family)
-        # a block RAM is worth about as many LUTs as the chip has of them: 53200 / 140 on 7z020
-        candidates.append((cost.lut + 380 * cost.bram, cost.ff, storage.value, fifo))
-    return min(candidates, key=lambda candidate: candidate[:3])[3]
+def size_fifos(design: Design, *, family: Family = Family.XC7, effort: int = EFFORT) -> Design:
+    """Return the design with the least storage at full speed: see `size`."""
+    return size(design, family=family, effort=effort).design
 
 
-def _depth(design: Design, edge: Edge, *, extra: bool) -> int:
-    writer = _actor(design, edge, Side.OUTPUT)
-    reader = _actor(design, edge, Side.INPUT)
-    in_flight = (1 if writer is None else writer.latency) + int(extra) + 1
-    if reader is None or _never_pauses(reader, edge):
-        return in_flight
-    return edge.stream.vector_beats + in_flight
+def size(design: Design, *, family: Family = Family.XC7, effort: int = EFFORT) -> Sizing:
+    """Choose every FIFO's depth and storage, and every window buffer's capacity.
+
+    Full speed: a frame every `design.bound` cycles. Counted are the bits of the memories, 32 words
+    of LUTs or 512 of block RAM at a time (ECP5: 16, 512); of equal ones the cheaper by the model.
+    In its memory a FIFO is as shallow as full speed allows. `effort` limits the search.
+    """
+    paced = Paced(design, design.bound)
+    search = CutSearch(paced, _steps(design, family), effort=effort)
+    found = search.run()
+    depths, extra = search.depths(found.vector), search.latencies(found.vector)
+    widths = [edge.stream.bits for edge in design.edges]
+    depths = _shallow(paced, depths, extra, widths, effort=effort * 5 // 4)
+    kinds = [steps[i].storage for steps, i in zip(search.steps, found.vector, strict=True)]
+    sized = with_choice(design, [int(depth) for depth in depths], kinds)
+    return Sizing(sized, found.bits, found.bound, paced.simulations)
 
 
-def _actor(design: Design, edge: Edge, side: Side) -> Actor | None:
-    """Return the actor at an end of an edge; None at a border of the design."""
-    end = edge.producer if side is Side.OUTPUT else edge.consumer
-    if end is None:
-        return None
-    for actor in design[end.instance].actors():
-        ports = actor.writes if side is Side.OUTPUT else actor.reads
-        if any(access.port.side is side and access.port.index == end.port for access in ports):
-            return actor
-    raise AssertionError(edge.name)
+def with_depths(design: Design, depths: dict[str, int], *, family: Family = Family.XC7) -> Design:
+    """Return the design with FIFOs as deep as a user wants, by edge; in the cheapest storage."""
+    streams = {edge.name: edge.stream for edge in design.edges}
+    problems = []
+    for name, depth in depths.items():
+        if name not in streams:
+            problems.append(
+                f"{design.name}: FIFO must be one of {', '.join(streams)}, not {name}; rename it"
+            )
+        elif depth < 1:
+            problems.append(f"{name}: depth must be at least 1, not {depth}; deepen the FIFO")
+    if problems:
+        raise ConfigError(problems)
+    return design.with_fifos({n: cheapest_fifo(streams[n], d, family) for n, d in depths.items()})
 
 
-def _never_pauses(reader: Actor, edge: Edge) -> bool:
-    """Return whether the actor takes a word of the edge in every firing."""
-    assert edge.consumer is not None
-    port = Port(Side.INPUT, edge.consumer.port)
-    (read,) = (access for access in reader.reads if access.port == port)
-    return reader.cycle == len(reader.at) and bool((read.release > 0).all())
+def with_choice(design: Design, depths: list[int], kinds: list[Storage]) -> Design:
+    """Return the design with depths and storage by edge, then capacities by window buffer."""
+    chosen = zip(design.edges, depths, kinds, strict=False)
+    fifos = {edge.name: Fifo(edge.stream, depth, kind) for edge, depth, kind in chosen}
+    capacities = iter(depths[len(design.edges) :])
+    instances = []
+    for instance in design.instances:
+        own = tuple(next(capacities) for _ in instance.unit.buffers())
+        unit = instance.unit.with_buffers(own) if own else instance.unit
+        instances.append(replace(instance, unit=unit))
+    return replace(design, instances=tuple(instances)).with_fifos(fifos)
+
+
+def enough(design: Design) -> tuple[int, ...]:
+    """Words, by edge and then by buffer, with which a design reaches its bound for certain.
+
+    Every actor does a frame in a stretch of time of its own: if its rank (the longest way from
+    the source) is r, from cycle f * bound + r * (bound + latency) on for frame f, at its own pace;
+    all that it reads has arrived then. A word is held from its writer's stretch to its reader's.
+    """
+    plan, bound = schedule(design), design.bound
+    rank = [0] * len(plan.placed)
+    writer = {c: row for row, item in enumerate(plan.placed) for c in item.writes}
+    latency = 1 + max(item.actor.latency for item in plan.placed)
+    words = [0] * len(plan.names)
+    for _ in plan.placed:
+        for row, item in enumerate(plan.placed):
+            rank[row] = max((rank[writer[c]] + 1 for c in item.reads), default=0)
+    for row, item in enumerate(plan.placed):
+        for channel in item.reads:
+            apart = rank[row] - rank[writer[channel]]
+            held = apart * (bound + latency) + bound + 1
+            words[channel] = int(plan.words[channel]) * (held // bound + 1)
+    return tuple(words)
+
+
+def _steps(design: Design, family: Family) -> tuple[tuple[Step, ...], ...]:
+    """The steps of every edge and then of every buffer, up to what is enough for certain."""
+    words = iter(enough(design))
+    buffers = [buffer for instance in design.instances for buffer in instance.unit.buffers()]
+    fifos = [fifo_steps(edge.stream, family, enough=next(words)) for edge in design.edges]
+    return (*fifos, *(buffer_steps(buffer, family, enough=next(words)) for buffer in buffers))
+
+
+def _shallow(
+    paced: Paced, depths: IntArray, extra: IntArray, widths: list[int], *, effort: int
+) -> IntArray:
+    """Lower the FIFOs, the first channels, as far as the design stays fast, the widest first."""
+    water = paced.high_water(depths, extra)[: len(widths)]
+    lowered = depths.copy()
+    lowered[: len(widths)] = np.maximum(1, np.minimum(water, depths[: len(widths)]))
+    if not paced.fast(lowered, extra):  # the water stood higher after the frames looked at
+        return depths
+    for channel in sorted(range(len(widths)), key=lambda c: -widths[c]):
+        low = 1
+        while low < lowered[channel] and paced.firings < effort:
+            tried = lowered.copy()
+            tried[channel] = (low + lowered[channel]) // 2
+            if paced.fast(tried, extra):
+                lowered = tried
+            else:
+                low = int(tried[channel]) + 1
+    return lowered

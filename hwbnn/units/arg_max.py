@@ -68,6 +68,10 @@ class ArgMax(Unit):
         """Register levels of the tree over the lanes: one every two levels, at least one."""
         return max(1, -(-(self.pe - 1).bit_length() // 2))
 
+    @property
+    def cycles(self) -> int:
+        return self.inputs[0].beats
+
     def actors(self) -> tuple[Actor, ...]:
         """Every firing reads, the last writes. Latency: tree, running best, FIFO write."""
         beats = self.inputs[0].vector_beats

@@ -83,6 +83,10 @@ class Lookup(Unit):
     def folding(self) -> Folding:
         return Folding(self.pe)
 
+    @property
+    def cycles(self) -> int:
+        return self.outputs[0].beats
+
     def actors(self) -> tuple[Actor, ...]:
         """Every firing reads and writes. Latency: the table's registered read, FIFO write."""
         always = np.ones(1, np.bool_)

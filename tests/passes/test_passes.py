@@ -9,12 +9,11 @@ import pytest
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import BIPOLAR, DType, signed, unsigned
-from hwbnn.ir.fifo import Storage
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Table
 from hwbnn.ir.text import design_text, graph_text
-from hwbnn.ir.unit import Family, Knobs, Resources, Style
-from hwbnn.passes import adapt, fold, fold_to, fold_to_fit, lower
+from hwbnn.ir.unit import Knobs, Style
+from hwbnn.passes import fold, lower
 from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
 from hwbnn.sim.engine import performance
 from hwbnn.sim.reference import reference
@@ -99,28 +98,6 @@ def test_impossible_foldings_are_all_named() -> None:
         fold(lower(binary_mlp()), foldings={"fc0": Knobs(1, 1, 17)})
 
 
-@pytest.mark.parametrize("target", [1, 64, 784, 1000, 10**6])
-def test_fold_to_meets_its_target(target: int) -> None:
-    design = fold_to(lower(binary_mlp()), target_cycles=target)
-    assert design.bound <= target
-    assert adapt(design).instances
-
-
-def test_fold_to_needs_a_positive_target() -> None:
-    with pytest.raises(ConfigError, match="target cycles must be at least 1, not 0"):
-        fold_to(lower(binary_mlp()), target_cycles=0)
-
-
-def test_fold_to_fit_follows_the_port_and_the_limit() -> None:
-    design = lower(binary_mlp())
-    roomy, tight = Resources(53200, 106400, 140, 220), Resources(1200, 106400, 140, 220)
-    fast = fold_to_fit(design, port_bits=64, limit=roomy, family=Family.XC7)
-    slow = fold_to_fit(design, port_bits=64, limit=tight, family=Family.XC7)
-    assert fast.bound <= 98 < slow.bound
-    with pytest.raises(ConfigError, match="must fit 10 LUTs .* choose a larger board"):
-        fold_to_fit(design, port_bits=64, limit=Resources(10), family=Family.XC7)
-
-
 def test_folding_file_round_trip() -> None:
     design = fold(lower(binary_mlp(argmax=True)), foldings=TFC_64_CYCLES)
     again = fold(
@@ -197,15 +174,6 @@ def test_all_problems_of_a_finn_configuration_at_once() -> None:
     with pytest.raises(ConfigError) as error:
         parse_finn_json(text, where="f.json", design=lower(binary_mlp()))
     assert len(error.value.problems) == 4
-
-
-def test_fifos_are_as_deep_as_the_rule_says() -> None:
-    design = finished(binary_mlp(), TFC_64_CYCLES)
-    edges = {edge.name: edge.fifo for edge in design.edges}
-    assert edges["in"].depth == 2  # neither end pauses: L + X + 1
-    assert edges["fc1_out"].depth == 8 + design["fc1"].actors()[0].latency + 1
-    assert edges["out"].depth == design["fc3"].actors()[0].latency + 1
-    assert all(fifo.storage is not Storage.BLOCK for fifo in edges.values())
 
 
 def test_fifos_never_slow_a_design_down() -> None:

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Search space: what each unit of a chain may be folded to, and what lies between two of them.
+
+Costs are whole thousandths (PARTS) of LUTs, flip-flops, block RAMs and DSPs: their sums are exact.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from hwbnn.errors import ConfigError
+from hwbnn.ir.design import Design
+from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.fifo import Fifo, Storage
+from hwbnn.ir.stream import Stream
+from hwbnn.ir.unit import Family, Folding, Knobs, Resources, Side, Style, Unit
+from hwbnn.ir.window import BoolArray
+from hwbnn.passes.adapt import converters
+
+PARTS = 1000
+_PRICE = 1 << 26  # of a part of the scarcest resource: enough for seven digits in the others
+HASTE = 8  # how many times faster than the design a unit may be, to spare a converter
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to fold a unit."""
+
+    cycles: int
+    knobs: Knobs
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """Choices of a unit; arrays are by choice.
+
+    costs: (choices, 4), with the FIFO behind the unit. reads, writes: the stream that the choice
+    reads, counted in `wanted`, and that which it writes, counted in `given`.
+    """
+
+    choices: tuple[Choice, ...]
+    cycles: IntArray
+    costs: IntArray
+    reads: IntArray
+    writes: IntArray
+    wanted: tuple[Stream, ...]
+    given: tuple[Stream, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Joins:
+    """Converters between two units, with a FIFO each: cycles (given, wanted), costs (.., 4)."""
+
+    cycles: IntArray
+    costs: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Options of units one after another; joins[i] stands behind unit i."""
+
+    options: tuple[Options, ...]
+    joins: tuple[Joins, ...]
+
+    @property
+    def used(self) -> BoolArray:
+        """Whether anything costs any of each resource, bool (4,)."""
+        units = [options.costs for options in self.options]
+        between = [joins.costs.reshape(-1, 4) for joins in self.joins]
+        used: BoolArray = np.logical_or.reduce(np.concatenate([*units, *between]) > 0)
+        return used
+
+    @property
+    def paces(self) -> list[int]:
+        """Numbers of cycles a frame that a design of these options may take, rising."""
+        units = [options.cycles for options in self.options]
+        between = [joins.cycles.reshape(-1) for joins in self.joins]
+        return [int(cycles) for cycles in np.unique(np.concatenate([*units, *between]))]
+
+
+def in_parts(cost: Resources) -> tuple[int, int, int, int]:
+    """Return a cost in whole thousandths, rounded up."""
+    lut, ff, bram, dsp = (
+        math.ceil(round(amount * PARTS, 3)) for amount in (cost.lut, cost.ff, cost.bram, cost.dsp)
+    )
+    return lut, ff, bram, dsp
+
+
+def prices(limit: Resources) -> IntArray:
+    """Return what a part of each resource costs: its share of the limit; flip-flops cost nothing.
+
+    A sum of shares makes a block RAM worth as many LUTs as there are for one. Flip-flops come two
+    to a LUT and are limited alone.
+    """
+    room = [max(amount, 1.0) for amount in (limit.lut, limit.bram, limit.dsp)]
+    lut, bram, dsp = (round(_PRICE * min(room) / amount) for amount in room)
+    return np.array([lut, 0, bram, dsp])
+
+
+def is_chain(design: Design) -> bool:
+    """Return whether no streams part or meet."""
+    names = [instance.name for instance in design.instances]
+    return all(len(design.into(n)) == len(design.out_of(n)) == 1 for n in names)
+
+
+# ---- choices -------------------------------------------------------------------------------------
+
+
+def choices(unit: Unit, *, floor: int) -> tuple[Choice, ...]:
+    """Return the choices for a unit of a design that takes `floor` cycles at the least.
+
+    For each number of folds the fewest PE, and the fewest SIMD; both weight styles. Left out is
+    what takes less than an eighth of the floor, but for one choice within it.
+    """
+    found = {folding: unit.fold(folding).cycles for folding in unit.foldings()}
+    most_pe, most_simd = (max(getattr(f, name) for f in found) for name in ("pe", "simd"))
+    for folding in _padded(most_pe, most_simd):
+        if folding not in found:
+            try:
+                found[folding] = unit.fold(folding).cycles
+            except ConfigError:  # the unit takes divisors alone
+                break
+    least = min(floor // HASTE, max(cycles for cycles in found.values() if cycles <= floor))
+    kept = {folding: cycles for folding, cycles in found.items() if cycles >= least}
+    styles = (None,) if unit.knobs.weight_style is None else (Style.DISTRIBUTED, Style.BLOCK)
+    return tuple(
+        Choice(cycles, Knobs(folding.pe, folding.simd, weight_style=style))
+        for folding, cycles in kept.items()
+        for style in styles
+    )
+
+
+def _padded(pe: int, simd: int) -> Iterator[Folding]:
+    for lanes in _least_lanes(pe):
+        for inputs in _least_lanes(simd):
+            yield Folding(lanes, inputs)
+
+
+def _least_lanes(elements: int) -> list[int]:
+    """Fewest lanes for each number of folds."""
+    return sorted({-(-elements // folds) for folds in range(1, elements + 1)})
+
+
+# ---- costs ---------------------------------------------------------------------------------------
+
+
+class Space:
+    """Choices of every unit of a chain; works out what each costs once, when it is first wanted."""
+
+    def __init__(
+        self, members: Iterable[tuple[Unit, tuple[Choice, ...]]], *, family: Family
+    ) -> None:
+        self.members = tuple(members)
+        self.family = family
+        self._options: dict[tuple[int, Knobs], _Option] = {}
+        self._joins: dict[tuple[Stream, Stream], tuple[int, tuple[int, ...]]] = {}
+
+    @property
+    def slowest(self) -> int:
+        """Most cycles of a choice."""
+        return max(choice.cycles for _, found in self.members for choice in found)
+
+    @property
+    def costed_choices(self) -> int:
+        """Choices whose cost was worked out."""
+        return len(self._options)
+
+    @property
+    def costed_joins(self) -> int:
+        """Pairs of streams whose converters' cost was worked out."""
+        return len(self._joins)
+
+    def within(self, cycles: int) -> Chain:
+        """Return the chain of all choices of at most so many cycles."""
+        options = tuple(self._within(index, cycles) for index in range(len(self.members)))
+        joins = tuple(
+            self._between(before.given, after.wanted) for before, after in pairwise(options)
+        )
+        return Chain(options, joins)
+
+    def units(self, chosen: Iterable[Choice]) -> list[Unit]:
+        """Return every unit as chosen."""
+        return [self._unit(index, choice) for index, choice in enumerate(chosen)]
+
+    def _unit(self, index: int, choice: Choice) -> Unit:
+        return self.members[index][0].with_knobs(choice.knobs)
+
+    def _within(self, index: int, cycles: int) -> Options:
+        found = tuple(choice for choice in self.members[index][1] if choice.cycles <= cycles)
+        options = [self._option(index, choice) for choice in found]
+        wanted = tuple(dict.fromkeys(option.wanted for option in options))
+        given = tuple(dict.fromkeys(option.given for option in options))
+        reads = {stream: i for i, stream in enumerate(wanted)}
+        writes = {stream: i for i, stream in enumerate(given)}
+        return Options(
+            found,
+            np.array([choice.cycles for choice in found], np.int64),
+            np.array([option.cost for option in options], np.int64).reshape(-1, 4),
+            np.array([reads[option.wanted] for option in options], np.int64),
+            np.array([writes[option.given] for option in options], np.int64),
+            wanted,
+            given,
+        )
+
+    def _option(self, index: int, choice: Choice) -> "_Option":
+        key = index, choice.knobs
+        if key not in self._options:
+            unit = self._unit(index, choice)
+            cost = unit.resources(self.family)
+            cost += least_fifo(unit.outputs[0], _latency(unit), self.family).resources(self.family)
+            if index == 0:
+                cost += least_fifo(unit.inputs[0], 1, self.family).resources(self.family)
+            option = _Option(in_parts(cost), unit.inputs[0], unit.outputs[0])
+            self._options[key] = option
+        return self._options[key]
+
+    def _between(self, given: tuple[Stream, ...], wanted: tuple[Stream, ...]) -> Joins:
+        pairs = [self._join(a, b) for a in given for b in wanted]
+        shape = len(given), len(wanted)
+        cycles = np.array([cycles for cycles, _ in pairs], np.int64).reshape(shape)
+        costs = np.array([cost for _, cost in pairs], np.int64).reshape(*shape, 4)
+        return Joins(cycles, costs)
+
+    def _join(self, given: Stream, wanted: Stream) -> tuple[int, tuple[int, ...]]:
+        key = given, wanted
+        if key not in self._joins:
+            cost, cycles = Resources(), 0
+            for unit in converters(given, wanted):
+                cost += unit.resources(self.family)
+                cost += least_fifo(unit.outputs[0], 1, self.family).resources(self.family)
+                cycles = max(cycles, unit.cycles)
+            self._joins[key] = cycles, in_parts(cost)
+        return self._joins[key]
+
+
+@dataclass(frozen=True)
+class _Option:
+    cost: tuple[int, int, int, int]
+    wanted: Stream
+    given: Stream
+
+
+def least_fifo(stream: Stream, latency: int, family: Family) -> Fifo:
+    """Return the cheapest FIFO that takes a word a cycle from a unit of this latency.
+
+    Depth L + 1 (timing.md): so few words are never cheaper in block RAM.
+    """
+    fifo = Fifo(stream, latency + 1)
+    kinds = (replace(fifo, storage=storage) for storage in (Storage.LUTRAM, Storage.SRL))
+    return min(kinds, key=lambda kind: kind.resources(family).lut)
+
+
+def with_least_fifos(design: Design, *, family: Family) -> Design:
+    """Return an adapted design with the FIFOs that the costs reckon with."""
+    fifos = {}
+    for edge in design.edges:
+        latency = 1 if edge.producer is None else _latency(design[edge.producer.instance])
+        fifos[edge.name] = least_fifo(edge.stream, latency, family)
+    return design.with_fifos(fifos)
+
+
+def _latency(unit: Unit) -> int:
+    """Latency of the actor that writes the unit's output."""
+    return next(
+        actor.latency
+        for actor in unit.actors()
+        if any(write.port.side is Side.OUTPUT for write in actor.writes)
+    )
