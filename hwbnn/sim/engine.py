@@ -9,71 +9,12 @@ import numpy as np
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
-from hwbnn.sim import kernel
+from hwbnn.sim.deadlock import Deadlock, deadlock
 from hwbnn.sim.gate import ALWAYS, Gate
-from hwbnn.sim.kernel import (
-    ACTOR_WIDTH,
-    BLOCKED,
-    CHANNEL_WIDTH,
-    CONSUMER,
-    COUNT,
-    DEPTH,
-    INPUT,
-    LEFT,
-    LOG_POPS,
-    LOG_WRITES,
-    MORE_READS,
-    MORE_WRITES,
-    OFFSET,
-    OUTPUT,
-    PHASE,
-    PHASE_WIDTH,
-    PRODUCER,
-    READ_CHANNEL,
-    READ_OFFSET,
-    READ_WIDTH,
-    READS_END,
-    STARVED,
-    WRITES,
-    WRITES_END,
-)
-from hwbnn.sim.schedule import Rules, Schedule, State, schedule
+from hwbnn.sim.kernel import ACTOR_WIDTH, BLOCKED, LEFT, STARVED
+from hwbnn.sim.record import Log, record
+from hwbnn.sim.schedule import Rules, Schedule, State, advance, schedule
 from hwbnn.sim.steady import settle
-
-EVENTS = 1 << 18  # that `simulate` records at a time
-_NONE: IntArray = np.empty(0, np.int64)
-
-
-@dataclass(frozen=True)
-class Wait:
-    """An instance ("source", "sink" at the borders) waits for a word of an edge, or for room."""
-
-    instance: str
-    edge: str
-    room: bool
-
-    def __str__(self) -> str:
-        return f"{self.instance} waits for {'room in' if self.room else 'a word of'} {self.edge}"
-
-
-@dataclass(frozen=True)
-class Deadlock:
-    """Each instance waits for the next one, the last for the first."""
-
-    waits: tuple[Wait, ...]
-
-    @property
-    def instances(self) -> tuple[str, ...]:
-        """The instances of the circle."""
-        return tuple(wait.instance for wait in self.waits)
-
-    @property
-    def edges(self) -> tuple[str, ...]:
-        """The edges of the circle."""
-        return tuple(wait.edge for wait in self.waits)
-
-    def __str__(self) -> str:
-        return "; ".join(str(wait) for wait in self.waits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +24,10 @@ class Trace:
     input, output: the source's writes and the sink's pops. reserves, pops: by edge, if logged.
     frame_ends: the pop of each frame's last beat. high_water: by edge, the most slots in use in a
     cycle, from a word's reservation to its pop, both included: a FIFO of that depth gives the
-    same trace. starved, blocked: by instance, cycles in which a firing waits for a word, and in
-    which only room is missing (the sum over the actors of a unit that has several).
+    same trace. Reserves and pops go on behind the last frame's as far as they need no other word
+    of the source: the padding of the next one. starved, blocked: by instance, cycles in which a
+    firing waits for a word, and in which only room is missing (the sum over the actors of a unit
+    that has several).
     """
 
     input: IntArray
@@ -132,30 +75,24 @@ def simulate(
     _check(frames, source, sink)
     rules = rules or Rules()
     plan = schedule(design, source=source, sink=sink, rules=rules)
-    state = State.of(plan)
     enter, leave = design.input.name, design.output.name
-    logs = {e.name: _Log(e.fifo.depth, keep=log or e.name in (enter, leave)) for e in design.edges}
-    chunk = min(frames, max(1, EVENTS // int(plan.words.sum())))
-    done = _run(plan, state, logs, rules, chunk)
-    if done:
-        for begin in range(chunk, frames, chunk):
-            _run(plan, state, logs, rules, min(chunk, frames - begin))
-    else:  # a deadlock comes in the first frame or never; until it bites, more frames may enter
-        _run(plan, state, logs, rules, min(frames - chunk, plan.slots))
-    actors, channels = state.actors, state.channels
+    logs = {e.name: Log(e.fifo.depth, keep=log or e.name in (enter, leave)) for e in design.edges}
+    channels = {plan.edges[name]: kept for name, kept in logs.items()}
+    actors, stopped = record(plan, channels, frames, rules)
     reserves = {name: np.concatenate(kept.reserves) for name, kept in logs.items()}
     pops = {name: np.concatenate(kept.pops) for name, kept in logs.items()}
     beats = design.output.stream.beats
+    output = pops[leave][: frames * beats]
     return Trace(
         input=reserves[enter],
-        output=pops[leave],
+        output=output,
         reserves=reserves if log else {},
         pops=pops if log else {},
-        frame_ends=pops[leave][beats - 1 :: beats],
+        frame_ends=output[beats - 1 :: beats],
         high_water={name: kept.high_water for name, kept in logs.items()},
         starved=_by_instance(plan, actors[STARVED::ACTOR_WIDTH]),
         blocked=_by_instance(plan, actors[BLOCKED::ACTOR_WIDTH]),
-        deadlock=None if done else _deadlock(plan, actors, channels.reshape(-1, CHANNEL_WIDTH)),
+        deadlock=stopped,
     )
 
 
@@ -166,12 +103,10 @@ def performance(design: Design, *, frames: int = 1000) -> Performance:
     state = State.of(plan)
     found = settle(plan, state, frames=frames)
     if found is None:
-        ends = state.channels.reshape(-1, CHANNEL_WIDTH)
-        deadlock = _deadlock(plan, state.actors, ends)
-        deepen = ", ".join(wait.edge for wait in deadlock.waits if wait.room)
+        circle = _stopped(plan, state)
         raise ConfigError(
             f"{design.name}: FIFOs must let every frame through, not stop for ever; "
-            f"deepen {deepen} ({deadlock})"
+            f"deepen {' or '.join(circle.too_short)} ({circle})"
         )
     busiest = plan.owners[int(plan.cycles.argmax())]
     return Performance(
@@ -182,6 +117,13 @@ def performance(design: Design, *, frames: int = 1000) -> Performance:
         simulated_frames=found.simulated_frames,
         bottleneck={"source": design.input.name, "sink": design.output.name}.get(busiest, busiest),
     )
+
+
+def _stopped(plan: Schedule, state: State) -> Deadlock:
+    """Let enter what still can after a deadlock of one frame, and return what stands then."""
+    state.actors[LEFT::ACTOR_WIDTH] += plan.firings * plan.slots
+    advance(plan, state)
+    return deadlock(plan, state)
 
 
 def _check(frames: int, *gates: Gate) -> None:
@@ -195,89 +137,8 @@ def _check(frames: int, *gates: Gate) -> None:
             )
 
 
-class _Log:
-    """The events of an edge, part by part: all of them if kept, and always the high water."""
-
-    def __init__(self, depth: int, *, keep: bool) -> None:
-        self.depth, self.keep = depth, keep
-        self.reserves, self.pops = [_NONE], [_NONE]
-        self.high_water = 0
-        self._latest = _NONE  # pops that can come after the next part's first reservation
-        self._held = 0  # words that a deadlock leaves
-
-    def add(self, reserves: IntArray, pops: IntArray) -> None:
-        """Append the events of some whole frames, or of all that can happen."""
-        near = np.concatenate([self._latest, pops])
-        high = kernel.high_water(reserves, near, self._held + len(self._latest))
-        self.high_water = max(self.high_water, int(high))
-        self._latest = near[-self.depth :].copy()
-        self._held += len(reserves) - len(pops)
-        if self.keep:
-            self.reserves.append(reserves)
-            self.pops.append(pops)
-
-
-def _run(plan: Schedule, state: State, logs: dict[str, _Log], rules: Rules, frames: int) -> bool:
-    """Run frames more, or until nothing moves; return if all are done."""
-    state.actors[LEFT::ACTOR_WIDTH] += plan.firings * frames
-    most = int((state.actors[LEFT::ACTOR_WIDTH] // plan.firings).max()) + 1
-    ends = np.cumsum(np.repeat(plan.words * most, 2))
-    record = np.empty(int(ends[-1]), np.int64)
-    begins = (ends - np.repeat(plan.words * most, 2)).reshape(-1, 2)
-    positions = state.channels.reshape(-1, CHANNEL_WIDTH)
-    positions[:-1, [LOG_WRITES, LOG_POPS]] = begins
-    done = kernel.advance(
-        plan.phases,
-        plan.reads,
-        plan.writes,
-        state.actors,
-        state.channels,
-        state.slots,
-        record,
-        rules.credit_delay,
-    )
-    for name, edge in plan.edges.items():
-        (written, popped), (write_end, pop_end) = (
-            begins[edge],
-            positions[edge, [LOG_WRITES, LOG_POPS]],
-        )
-        logs[name].add(record[written:write_end], record[popped:pop_end])
-    return bool(done)
-
-
 def _by_instance(plan: Schedule, cycles: IntArray) -> dict[str, int]:
     total: dict[str, int] = {}
     for owner, count in zip(plan.owners[1:-1], cycles[1:-1], strict=True):
         total[owner] = total.get(owner, 0) + int(count)
     return total
-
-
-def _deadlock(plan: Schedule, actors: IntArray, channels: IntArray) -> Deadlock:
-    """Follow what each actor waits for until one comes again (or one is done: a cut circle)."""
-    names = {channel: name for name, channel in plan.edges.items()}
-    stuck = np.flatnonzero(actors[LEFT::ACTOR_WIDTH])
-    actor, path, waits = int(stuck[-1]), [], []
-    while actor not in path and actors[actor * ACTOR_WIDTH + LEFT]:
-        path.append(actor)
-        channel, room = _missing(plan, actors, channels, actor)
-        edge = names.get(channel, f"{plan.owners[actor]}'s buffer")
-        waits.append(Wait(plan.owners[actor], edge, room))
-        actor = int(channels[channel, CONSUMER if room else PRODUCER]) // ACTOR_WIDTH
-    return Deadlock(tuple(waits[path.index(actor) :] if actor in path else waits))
-
-
-def _missing(plan: Schedule, actors: IntArray, channels: IntArray, actor: int) -> tuple[int, bool]:
-    """Return the channel that a blocked actor waits for, and if it waits for room."""
-    row = actors[actor * ACTOR_WIDTH : (actor + 1) * ACTOR_WIDTH]
-    phase = plan.phases[row[PHASE] : row[PHASE] + PHASE_WIDTH]
-    more = plan.reads[phase[MORE_READS] : phase[READS_END]].reshape(-1, READ_WIDTH)
-    needs = [(row[INPUT], phase[OFFSET]), *more[:, [READ_CHANNEL, READ_OFFSET]]]
-    for address, offset in needs:
-        if offset >= channels[address // CHANNEL_WIDTH, COUNT]:
-            return int(address) // CHANNEL_WIDTH, False
-    gives = [row[OUTPUT]] if phase[WRITES] else []
-    for address in [*gives, *plan.writes[phase[MORE_WRITES] : phase[WRITES_END]]]:
-        channel = int(address) // CHANNEL_WIDTH
-        if channels[channel, COUNT] == channels[channel, DEPTH]:
-            return channel, True
-    raise AssertionError("a blocked actor waits for something")

@@ -17,7 +17,7 @@ READ_WIDTH = 3
 READ_CHANNEL, READ_OFFSET, READ_RELEASE = range(READ_WIDTH)
 ACTOR_WIDTH = 16
 (FIRST, END, PHASE, LEFT, TIME, LAST, STARVED, BLOCKED) = range(8)
-(INPUT, OUTPUT, MANY, GATED, SEED, FINE, COARSE) = range(8, 15)
+(INPUT, OUTPUT, MANY, GATED, SEED, FINE, COARSE, LOG_FIRINGS) = range(8, 16)
 CHANNEL_WIDTH = 12
 (BASE, LIMIT, HEAD, TAIL, COUNT, DEPTH, LATE, PRODUCER, CONSUMER) = range(9)
 (LOG_WRITES, LOG_POPS) = range(9, 11)
@@ -131,7 +131,7 @@ def _run(
     left, p, time = actors[a + LEFT], actors[a + PHASE], actors[a + TIME]
     first, end, last = actors[a + FIRST], actors[a + END], actors[a + LAST]
     starved, blocked = actors[a + STARVED], actors[a + BLOCKED]
-    many, gated = actors[a + MANY], actors[a + GATED]
+    many, gated, log_a = actors[a + MANY], actors[a + GATED], actors[a + LOG_FIRINGS]
     i, o = actors[a + INPUT], actors[a + OUTPUT]
     head, words, depth = channels[i + HEAD], channels[i + COUNT], channels[i + DEPTH]
     base_i, limit_i, log_i = channels[i + BASE], channels[i + LIMIT], channels[i + LOG_POPS]
@@ -186,6 +186,9 @@ def _run(
         words -= release
         if many:
             _more_moves(phases, reads, writes, channels, slots, log, credit, p, cycle)
+        if log_a >= 0:
+            log[log_a] = cycle
+            log_a += 1
         last = cycle
         time = cycle + phases[p + GAP]
         left -= 1
@@ -194,6 +197,7 @@ def _run(
             p = first
     actors[a + LEFT], actors[a + PHASE], actors[a + TIME] = left, p, time
     actors[a + LAST], actors[a + STARVED], actors[a + BLOCKED] = last, starved, blocked
+    actors[a + LOG_FIRINGS] = log_a
     channels[i + HEAD], channels[i + COUNT], channels[i + LOG_POPS] = head, words, log_i
     channels[o + TAIL], channels[o + LOG_WRITES] = tail, log_o
     channels[o + COUNT] = channels[o + DEPTH] - room

@@ -2,14 +2,15 @@
 """Schedule: the actors and channels of a Design as flat integer tables for the engine."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
-from hwbnn.ir.unit import Actor, Port, Read, Side, Unit, Write, pops
+from hwbnn.ir.unit import Actor, Port, Side, Unit, Write, pops
+from hwbnn.sim import kernel
 from hwbnn.sim.gate import ALWAYS, Gate
 from hwbnn.sim.kernel import (
     ACTOR_WIDTH,
@@ -28,6 +29,7 @@ from hwbnn.sim.kernel import (
     LAST,
     LATE,
     LIMIT,
+    LOG_FIRINGS,
     LOG_POPS,
     LOG_WRITES,
     MANY,
@@ -48,6 +50,8 @@ from hwbnn.sim.kernel import (
     WRITES_END,
 )
 
+LEAST_PACE = 3  # cycles; so short frames fill every FIFO soon without one
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -65,15 +69,19 @@ class Rules:
 class Schedule:
     """What does not change while the engine runs, and the state it starts from.
 
-    owners: instance (or "source", "sink") of each actor; the source is first, the sink last.
-    edges: channel of each edge; channels of internal buffers come after those, and last one
-    that nobody touches, for the source's input and the sink's output.
+    owners: instance (or "source", "sink") of each actor; the source is first, the sink last. A
+    source held to a pace has an actor "pace" before the sink.
+    names: of the channels: edges, then internal buffers, then the pace's two. A last one without a
+    name is touched by nobody: the source's input and the sink's output.
+    edges: channel of each edge. placed: the actors that the tables were made of.
     clamp: for each slot, cycles from the producer's next firing to the earliest reservation.
     firings: live phases a frame, by actor; cycles: all phases. words: a frame, by channel.
     """
 
     owners: tuple[str, ...]
+    names: tuple[str, ...]
     edges: dict[str, int]
+    placed: tuple["Placed", ...]
     phases: IntArray
     reads: IntArray
     writes: IntArray
@@ -84,6 +92,11 @@ class Schedule:
     firings: IntArray
     cycles: IntArray
     words: IntArray
+
+    def with_depths(self, depths: IntArray, extra: IntArray) -> "Schedule":
+        """Return the schedule with other depths and extra latencies (X) of its named channels."""
+        channels, clamp = _join(self.placed, depths, extra)
+        return replace(self, channels=channels, clamp=clamp, slots=len(clamp))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +113,29 @@ class State:
         return cls(plan.actors.copy(), plan.channels.copy(), np.zeros(plan.slots, np.int64))
 
 
+def advance(
+    plan: Schedule, state: State, record: IntArray | None = None, rules: Rules = Rules()
+) -> bool:
+    """Fire every actor as often as LEFT says, or until nothing moves; return if all are done.
+
+    record: where the rows' LOG columns point, if any does.
+    """
+    return bool(
+        kernel.advance(
+            plan.phases,
+            plan.reads,
+            plan.writes,
+            state.actors,
+            state.channels,
+            state.slots,
+            np.zeros(1, np.int64) if record is None else record,
+            rules.credit_delay,
+        )
+    )
+
+
 @dataclass(frozen=True, eq=False)
-class _Placed:
+class Placed:
     """An actor, its owner, and the channel of each read and write."""
 
     owner: str
@@ -117,92 +151,154 @@ def schedule(
     source: Gate = ALWAYS,
     sink: Gate = ALWAYS,
     rules: Rules | None = None,
+    pace: int | None = None,
 ) -> Schedule:
-    """Flatten a design, with a source at its input and a sink at its output."""
+    """Flatten a design, with a source at its input and a sink at its output.
+
+    pace: hold the source to a frame every so many cycles (timing.md, "FIFO sizing").
+    """
     rules = rules or Rules()
     edges = {edge.name: index for index, edge in enumerate(design.edges)}
+    names = list(edges)
     depths = [edge.fifo.depth for edge in design.edges]
     extra = [edge.fifo.extra_latency for edge in design.edges]
     enter, leave = design.input, design.output
-    placed = [_border("source", enter.stream.beats, edges[enter.name], source, reads=False)]
+    placed: list[Placed] = []
     for instance in design.instances:
         name = instance.name
         ports = {Port(Side.INPUT, i): edges[e.name] for i, e in enumerate(design.into(name))}
         ports |= {Port(Side.OUTPUT, i): edges[e.name] for i, e in enumerate(design.out_of(name))}
-        for i, buffer in enumerate(instance.unit.buffers()):
+        buffers = instance.unit.buffers()
+        for i, buffer in enumerate(buffers):
             ports[Port(Side.BUFFER, i)] = len(depths)
+            names.append(f"{name}'s buffer" + (f" {i}" if len(buffers) > 1 else ""))
             depths.append(buffer.capacity)
             extra.append(0)
         placed += _place(name, instance.unit, ports)
-    placed.append(_border("sink", leave.stream.beats, edges[leave.name], sink, reads=True))
-    return _flatten(placed, edges, np.array(depths), np.array(extra), rules)
+    first = _source(enter.stream.beats, edges[enter.name], source)
+    if pace is not None and pace >= LEAST_PACE:
+        names += ["pace", "start"]
+        go, start = len(depths), len(depths) + 1
+        first = _paced(first, go, start)
+        placed.append(_metronome(pace, go, start))
+        depths += [1, 1]
+        extra += [0, 0]
+    placed = [first, *placed, _sink(leave.stream.beats, edges[leave.name], sink)]
+    late = [replace(p, actor=_later(p.actor, rules.extra_latency)) for p in placed]
+    return _flatten(tuple(late), tuple(names), edges, np.array(depths), np.array(extra))
 
 
-def _border(owner: str, beats: int, channel: int, gate: Gate, *, reads: bool) -> _Placed:
+def _source(beats: int, channel: int, gate: Gate) -> Placed:
     one, always = np.zeros(1, np.int64), np.ones(1, np.bool_)
-    port = Port(Side.INPUT)
-    took: tuple[Read, ...] = (pops(port, always),) if reads else ()
-    gave: tuple[Write, ...] = () if reads else (Write(port, always),)
-    actor = Actor(owner, one, 1, beats, 1, took, gave)
-    return _Placed(owner, actor, (channel,) * len(took), (channel,) * len(gave), gate)
+    writes = (Write(Port(Side.INPUT), always),)
+    return Placed("source", Actor("source", one, 1, beats, 1, (), writes), (), (channel,), gate)
 
 
-def _place(owner: str, unit: Unit, ports: dict[Port, int]) -> Iterable[_Placed]:
+def _sink(beats: int, channel: int, gate: Gate) -> Placed:
+    one, always = np.zeros(1, np.int64), np.ones(1, np.bool_)
+    reads = (pops(Port(Side.INPUT), always),)
+    return Placed("sink", Actor("sink", one, 1, beats, 1, reads, ()), (channel,), (), gate)
+
+
+def _paced(source: Placed, go: int, start: int) -> Placed:
+    """The source, which asks the metronome before a frame's first beat and tells it after."""
+    beats = source.actor.repeats
+    when = np.arange(beats)
+    reads = (pops(Port(Side.BUFFER), when == 0),)
+    every = Write(Port(Side.INPUT), np.ones(beats, np.bool_))
+    writes = (every, Write(Port(Side.BUFFER), when == 0))
+    actor = Actor("source", when, beats, 1, 1, reads, writes)
+    return replace(source, actor=actor, reads=(go,), writes=(*source.writes, start))
+
+
+def _metronome(pace: int, go: int, start: int) -> Placed:
+    """Lets a frame start, sees it start, and lets the next one start `pace` cycles after it.
+
+    Both words take a cycle on their way. What a frame has lost is not caught up, so that the
+    state repeats soon.
+    """
+    turn = np.arange(2)
+    reads, writes = (pops(Port(Side.BUFFER), turn == 1),), (Write(Port(Side.BUFFER), turn == 0),)
+    return Placed("pace", Actor("pace", turn, pace - 1, 1, 1, reads, writes), (start,), (go,))
+
+
+def _later(actor: Actor, cycles: int) -> Actor:
+    return replace(actor, latency=actor.latency + cycles) if cycles else actor
+
+
+def _place(owner: str, unit: Unit, ports: dict[Port, int]) -> Iterable[Placed]:
     for actor in unit.actors():
         reads = tuple(ports[read.port] for read in actor.reads)
         writes = tuple(ports[write.port] for write in actor.writes)
-        yield _Placed(owner, actor, reads, writes)
+        yield Placed(owner, actor, reads, writes)
 
 
 def _flatten(
-    placed: list[_Placed],
+    placed: tuple[Placed, ...],
+    names: tuple[str, ...],
     edges: dict[str, int],
     depths: IntArray,
     extra: IntArray,
-    rules: Rules,
 ) -> Schedule:
-    channels = _channel_rows(depths)
-    clamp = np.zeros(int(depths.sum()), np.int64)
     actors = np.zeros((len(placed), ACTOR_WIDTH), np.int64)
-    counts = np.zeros((2, len(depths)), np.int64)  # words written and popped a frame
     phases: list[IntArray] = []
     reads: list[IntArray] = [np.zeros((0, READ_WIDTH), np.int64)]
     writes: list[IntArray] = [np.zeros(0, np.int64)]
     for row, item in enumerate(placed):
-        actor, latency = item.actor, item.actor.latency + rules.extra_latency
         took, read_ends = _read_table(item)
         gave, write_ends = _write_table(item)
         read_ends = sum(map(len, reads)) + np.append(0, read_ends)
         write_ends = sum(map(len, writes)) + np.append(0, write_ends)
         first = sum(map(len, phases)) * PHASE_WIDTH
-        phases.append(_phase_table(actor, read_ends * READ_WIDTH, write_ends))
+        phases.append(_phase_table(item.actor, read_ends * READ_WIDTH, write_ends))
         reads.append(took)
         writes.append(gave)
         actors[row] = _actor_row(item, first, idle=len(depths))
-        for channel, read in zip(item.reads, actor.reads, strict=True):
-            channels[channel, CONSUMER] = row * ACTOR_WIDTH
-            counts[1, channel] += int(read.release.sum()) * actor.repeats
-        for channel, write in zip(item.writes, actor.writes, strict=True):
-            channels[channel, PRODUCER] = row * ACTOR_WIDTH
-            channels[channel, LATE] = latency + extra[channel]
-            counts[0, channel] += int(write.writes.sum()) * actor.repeats
-            base, end = channels[channel, BASE], channels[channel, LIMIT]
-            clamp[base:end] = _earliest(actor, write, int(depths[channel]))
-    assert (counts[0] == counts[1]).all(), "a stream is written and read at different rates"
+    channels, clamp = _join(placed, depths, extra)
     return Schedule(
         owners=tuple(item.owner for item in placed),
+        names=names,
         edges=edges,
+        placed=placed,
         phases=np.concatenate(phases).ravel(),
         reads=np.concatenate(reads).ravel(),
         writes=np.concatenate(writes),
         actors=actors.ravel(),
-        channels=channels.ravel(),
+        channels=channels,
         slots=len(clamp),
         clamp=clamp,
         firings=np.array([len(item.actor.at) * item.actor.repeats for item in placed]),
         cycles=np.array([item.actor.firings for item in placed]),
-        words=counts[0],
+        words=_words(placed, len(depths)),
     )
+
+
+def _words(placed: tuple[Placed, ...], size: int) -> IntArray:
+    """Words a frame, by channel."""
+    counts = np.zeros((2, size), np.int64)
+    for item in placed:
+        for channel, read in zip(item.reads, item.actor.reads, strict=True):
+            counts[1, channel] += int(read.release.sum()) * item.actor.repeats
+        for channel, write in zip(item.writes, item.actor.writes, strict=True):
+            counts[0, channel] += int(write.writes.sum()) * item.actor.repeats
+    assert (counts[0] == counts[1]).all(), "a stream is written and read at different rates"
+    return np.asarray(counts[0])
+
+
+def _join(
+    placed: tuple[Placed, ...], depths: IntArray, extra: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Return the channels' rows and the clamp of their slots."""
+    rows = _channel_rows(depths)
+    clamp = np.zeros(int(depths.sum()), np.int64)
+    for index, item in enumerate(placed):
+        rows[list(item.reads), CONSUMER] = index * ACTOR_WIDTH
+        for channel, write in zip(item.writes, item.actor.writes, strict=True):
+            rows[channel, PRODUCER] = index * ACTOR_WIDTH
+            rows[channel, LATE] = item.actor.latency + extra[channel]
+            base, end = rows[channel, BASE], rows[channel, LIMIT]
+            clamp[base:end] = _earliest(item.actor, write, int(depths[channel]))
+    return rows.ravel(), clamp
 
 
 def _channel_rows(depths: IntArray) -> IntArray:
@@ -214,11 +310,11 @@ def _channel_rows(depths: IntArray) -> IntArray:
     return rows
 
 
-def _actor_row(item: _Placed, first: int, *, idle: int) -> IntArray:
+def _actor_row(item: Placed, first: int, *, idle: int) -> IntArray:
     row = np.zeros(ACTOR_WIDTH, np.int64)
     row[FIRST] = row[PHASE] = first
     row[END] = first + len(item.actor.at) * PHASE_WIDTH
-    row[TIME], row[LAST] = item.actor.at[0], -1
+    row[TIME], row[LAST], row[LOG_FIRINGS] = item.actor.at[0], -1, -1
     row[INPUT] = (item.reads or (idle,))[0] * CHANNEL_WIDTH
     row[OUTPUT] = (item.writes or (idle,))[0] * CHANNEL_WIDTH
     row[MANY] = len(item.reads) > 1 or len(item.writes) > 1
@@ -227,7 +323,7 @@ def _actor_row(item: _Placed, first: int, *, idle: int) -> IntArray:
     return row
 
 
-def _read_table(item: _Placed) -> tuple[IntArray, IntArray]:
+def _read_table(item: Placed) -> tuple[IntArray, IntArray]:
     """Return rows (channel, offset, release) of all but the first read, and each phase's end."""
     owner = item.owner
     assert not set(item.reads) & set(item.writes), f"{owner}: reads what it writes"
@@ -244,7 +340,7 @@ def _read_table(item: _Placed) -> tuple[IntArray, IntArray]:
     return rows.astype(np.int64), np.cumsum(used.sum(axis=1))
 
 
-def _write_table(item: _Placed) -> tuple[IntArray, IntArray]:
+def _write_table(item: Placed) -> tuple[IntArray, IntArray]:
     """Return the channels of all but the first write, phase after phase, and each phase's end."""
     writes = item.actor.writes[1:]
     if not writes:

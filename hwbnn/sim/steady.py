@@ -35,6 +35,25 @@ def settle(plan: Schedule, state: State, *, frames: int) -> Steady | None:
     the last output, have equal futures.
     """
     ends = np.zeros(max(frames, FRAMES), np.int64)
+    simulated, repeat = until_repeat(plan, state, ends)
+    if repeat < 0:
+        return None
+    if repeat == 0:
+        half = simulated // 2
+        period = Fraction(int(ends[-1] - ends[half - 1]), simulated - half)
+        return Steady(ends, period, simulated, simulated)
+    last = simulated - 1
+    span = int(ends[last] - ends[last - repeat])
+    later = np.arange(len(ends) - simulated)
+    ends[simulated:] = ends[last - repeat + 1 + later % repeat] + (later // repeat + 1) * span
+    return Steady(ends, Fraction(span, repeat), last - repeat, simulated)
+
+
+def until_repeat(plan: Schedule, state: State, ends: IntArray) -> tuple[int, int]:
+    """Fill in the ends of frames until the state repeats, all of `ends` at most.
+
+    Return the frames simulated and those of the period: 0 if there is none yet, -1: deadlock.
+    """
     width = len(plan.firings) + plan.slots
     rows = max(2, min(len(ends), STATES // width))
     simulated, repeat = kernel.steady(
@@ -50,14 +69,4 @@ def settle(plan: Schedule, state: State, *, frames: int) -> Steady | None:
         np.empty((rows, width), np.int64),
         np.empty(rows, np.int64),
     )
-    if repeat < 0:
-        return None
-    if repeat == 0:
-        half = simulated // 2
-        period = Fraction(int(ends[-1] - ends[half - 1]), simulated - half)
-        return Steady(ends, period, simulated, simulated)
-    last = simulated - 1
-    span = int(ends[last] - ends[last - repeat])
-    later = np.arange(len(ends) - simulated)
-    ends[simulated:] = ends[last - repeat + 1 + later % repeat] + (later // repeat + 1) * span
-    return Steady(ends, Fraction(span, repeat), last - repeat, simulated)
+    return int(simulated), int(repeat)

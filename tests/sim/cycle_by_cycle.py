@@ -41,16 +41,24 @@ class Channel:
 
 
 class Walker:
-    """An actor walking through all its firings, those that touch no channel included."""
+    """An actor walking through all its firings, those that touch no channel included.
+
+    Behind the last frame it goes on with one more, which the source does not feed.
+    """
 
     def __init__(self, owner: str, actor: Actor, channels: dict[Port, Channel], frames: int):
         self.owner, self.actor, self.channels = owner, actor, channels
-        self.left = actor.firings * frames
+        self.left = actor.firings * (frames + 1)
         self.position = 0
         self.rows = {int(at): row for row, at in enumerate(actor.at)}
         self.starved = self.blocked = 0
 
-    def step(self, cycle: int, on: bool) -> list[tuple[Channel, int, int]] | None:
+    @property
+    def busy(self) -> bool:
+        """It has not done all frames."""
+        return self.left > self.actor.firings
+
+    def step(self, cycle: int) -> list[tuple[Channel, int, int]] | None:
         """Return (channel, words written, words popped) of this cycle's firing, None if none."""
         if self.left == 0:
             return None
@@ -68,9 +76,9 @@ class Walker:
                 if write.writes[row]:
                     room = room and channel.credit > 0
                     touched.append((channel, 1, 0))
-            self.starved += not valid
-            self.blocked += valid and not room
-            if not (valid and room and on):
+            self.starved += self.busy and not valid
+            self.blocked += self.busy and valid and not room
+            if not (valid and room):
                 return None
         self.left -= 1
         self.position = (self.position + 1) % self.actor.cycle
@@ -93,9 +101,8 @@ def run(
     frames: int,
     source: Gate = ALWAYS,
     sink: Gate = ALWAYS,
-    patience: int = 3000,
 ) -> Outcome:
-    """Simulate until all is done, or nothing has fired for `patience` cycles."""
+    """Simulate until nothing moves any more."""
     edges = {e.name: Channel(e.fifo.depth, e.fifo.extra_latency) for e in design.edges}
     every = list(edges.values())
     walkers = []
@@ -113,23 +120,30 @@ def run(
     for channel in every:
         channel.credit = channel.depth
     to_send = design.input.stream.beats * frames
-    to_take = design.output.stream.beats * frames
+    to_take = design.output.stream.beats * (frames + 1)
     enter, leave = edges[design.input.name], edges[design.output.name]
-    cycle = last_event = 0
-    while (to_take or any(w.left for w in walkers)) and cycle - last_event < patience:
+    cycle, moving = 0, True
+    while moving:
         for channel in every:
             channel.begin(cycle)
         events = []
+        moving = any(channel.flying or channel.returned for channel in every)
         for walker in walkers:
-            for channel, written, popped in walker.step(cycle, True) or []:
+            touched = walker.step(cycle)
+            moving = moving or touched is not None
+            for channel, written, popped in touched or []:
                 events.append((channel, written, popped, walker.actor.latency))
         now = np.array([cycle])
-        if to_send and enter.credit and source.on(now)[0]:
-            to_send -= 1
-            events.append((enter, 1, 0, 1))
-        if to_take and leave.visible and sink.on(now)[0]:
-            to_take -= 1
-            events.append((leave, 0, 1, 0))
+        if to_send and enter.credit:
+            moving = True
+            if source.on(now)[0]:
+                to_send -= 1
+                events.append((enter, 1, 0, 1))
+        if to_take and leave.visible:
+            moving = True
+            if sink.on(now)[0]:
+                to_take -= 1
+                events.append((leave, 0, 1, 0))
         for channel, written, popped, late in events:
             if written:
                 channel.credit -= 1
@@ -138,12 +152,11 @@ def run(
             channel.visible -= popped
             channel.pops += [cycle] * popped
             channel.returned += [cycle + 1] * popped
-        last_event = cycle if events else last_event
         cycle += 1
     starved: dict[str, int] = {}
     blocked: dict[str, int] = {}
     for walker in walkers:
         starved[walker.owner] = starved.get(walker.owner, 0) + walker.starved
         blocked[walker.owner] = blocked.get(walker.owner, 0) + walker.blocked
-    finished = not (to_take or any(w.left for w in walkers))
+    finished = to_take <= design.output.stream.beats and not any(w.busy for w in walkers)
     return Outcome(edges, starved, blocked, finished)

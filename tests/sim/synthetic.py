@@ -2,7 +2,7 @@
 """Designs for the timing tests: random chains of real units, and invented forks, joins, windows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
@@ -65,6 +65,9 @@ class Synthetic(Unit):
 
     def buffers(self) -> tuple[Buffer, ...]:
         return tuple(Buffer(capacity, 1, 1) for capacity in self.capacities)
+
+    def with_buffers(self, capacities: tuple[int, ...]) -> Self:
+        return replace(self, capacities=capacities)
 
     def resources(self, family: Family) -> Resources:
         return Resources()

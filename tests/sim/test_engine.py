@@ -13,12 +13,16 @@ from hwbnn.ir.design import Design, Edge, End, Instance
 from hwbnn.ir.dtype import BIPOLAR
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.unit import Unit
-from hwbnn.sim import engine
-from hwbnn.sim.engine import Deadlock, performance, simulate
+from hwbnn.passes import adapt, lower
+from hwbnn.sim import record
+from hwbnn.sim.deadlock import Deadlock
+from hwbnn.sim.engine import performance, simulate
 from hwbnn.sim.gate import ALWAYS, Gate
 from hwbnn.sim.kernel import first_on
 from hwbnn.sim.schedule import Rules
+from hwbnn.sim.slowdown import slowdown
 from hwbnn.units import Mvu, WidthConverter
+from tests.graphs import random_cnn
 from tests.sim import cycle_by_cycle, synthetic
 
 
@@ -104,7 +108,7 @@ def agree(design: Design, frames: int, source: Gate, sink: Gate) -> int:
         assert trace.pops[name].tolist() == channel.pops, name
         assert trace.high_water[name] == channel.high_water, name
         events += len(channel.reserves) + len(channel.pops)
-    assert trace.input is not None and trace.input.tolist() == truth.channels["e0"].reserves
+    assert trace.input.tolist() == truth.channels[design.input.name].reserves
     if truth.finished:
         assert trace.starved == truth.starved
         assert trace.blocked == truth.blocked
@@ -132,6 +136,18 @@ def test_forks_joins_windows(seed: int) -> None:
     assert agree(synthetic.invented(seed), 3, *gates(seed)) > 0
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_convolutions(seed: int) -> None:
+    """Every event, stall and high water of networks with windows, pools and width converters."""
+    rng = np.random.default_rng(seed)
+    layers = ((4, 3, 1, int(rng.integers(2)), 2), (2, 2, int(rng.integers(1, 3)), 0, 0))
+    design = adapt(lower(random_cnn(layers, (7, 6, 2), (3,), seed=seed)))
+    depths = rng.integers(1, 9, len(design.edges))
+    fifos = zip(design.edges, depths, strict=True)
+    design = design.with_fifos({e.name: replace(e.fifo, depth=int(d)) for e, d in fifos})
+    assert agree(design, 2, *gates(seed)) > 0
+
+
 def test_the_random_designs_reach_deadlock_and_not() -> None:
     dead = [simulate(synthetic.invented(s), frames=3).deadlock is not None for s in range(120)]
     assert 5 < sum(dead) < 80
@@ -153,7 +169,7 @@ def test_recording_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     for seed in range(30):
         design = synthetic.real_chain(seed) if seed % 2 else synthetic.invented(seed)
         whole = simulate(design, frames=7, log=True)
-        monkeypatch.setattr(engine, "EVENTS", 1)  # a frame at a time
+        monkeypatch.setattr(record, "EVENTS", 1)  # a frame at a time
         parts = simulate(design, frames=7, log=True)
         monkeypatch.undo()
         assert parts.high_water == whole.high_water
@@ -243,14 +259,77 @@ def test_deadlock_is_named() -> None:
     assert set(trace.deadlock.instances) == {"u0", "u1", "u2", "u3"}
     rooms = [wait for wait in trace.deadlock.waits if wait.room]
     assert [(wait.instance, wait.edge) for wait in rooms] == [("u0", "e4")]
-    assert "u0 waits for room in e4" in str(trace.deadlock)
+    assert trace.deadlock.too_short == ("e4",)
     assert len(trace.output) == 0 and len(trace.frame_ends) == 0
-    with pytest.raises(ConfigError, match="skip: FIFOs must let every frame through.*deepen e4"):
+    circle = (
+        "u3 waits for a word of e3; u2 waits for a word of e2; u1 waits for a word of e1; "
+        "u0 waits for room in e4; last event in cycle 6"
+    )
+    assert str(trace.deadlock) == circle
+    with pytest.raises(ConfigError) as error:
         performance(design)
+    assert str(error.value) == (
+        f"skip: FIFOs must let every frame through, not stop for ever; deepen e4 ({circle})"
+    )
+
+
+def test_the_last_event_before_a_deadlock() -> None:
+    dead = 0
+    for seed in range(120):
+        design = synthetic.invented(seed)
+        stopped = simulate(design, frames=30).deadlock
+        if stopped is not None:
+            truth = cycle_by_cycle.run(design, frames=30)
+            channels = truth.channels.values()
+            assert max(max(c.reserves + c.pops, default=0) for c in channels) == stopped.cycle
+            with pytest.raises(ConfigError, match=f"last event in cycle {stopped.cycle}\\)"):
+                performance(design)
+            dead += 1
+    assert dead > 5
+
+
+def test_a_window_s_buffer_is_named() -> None:
+    build = synthetic.Builder(np.random.default_rng(0))
+    build.unit(synthetic.window(6, 3, -1, 2), None)  # a word less than a window's extent
+    trace = simulate(build.design("window"), frames=1)
+    assert trace.deadlock is not None
+    assert [str(wait) for wait in trace.deadlock.waits] == [
+        "u0 waits for a word of u0's buffer",
+        "u0 waits for room in u0's buffer",
+    ]
 
 
 def test_deep_enough_is_no_deadlock() -> None:
     assert simulate(skip(8), frames=2).deadlock is None
+
+
+# ------------------------------------------------------------------------- too slow
+
+
+def test_a_slow_circle_by_hand() -> None:
+    # depth 1: a word reserved in t is read in t + 1, and its slot is reserved again in t + 2
+    slow = slowdown(chain(WidthConverter(BIPOLAR, 4, 1, 1), depth=1))
+    assert slow is not None
+    assert (slow.period, slow.bound) == (Fraction(8), 4)
+    assert str(slow) == (
+        "a frame every 8 cycles, not 4: u0 waits for a word of e0; source waits for room in e0; "
+        "deepen e0"
+    )
+    assert slowdown(chain(WidthConverter(BIPOLAR, 4, 1, 1), depth=2)) is None
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_a_slow_circle_explains_the_period(seed: int) -> None:
+    design = synthetic.real_chain(seed) if seed % 2 else deep(synthetic.invented(seed), 20)
+    period = performance(design, frames=300).period
+    slow = slowdown(design)
+    if slow is None:
+        assert period == design.bound
+    else:
+        assert design.bound < slow.period <= period
+        assert set(slow.too_short) <= {*(e.name for e in design.edges)} | {
+            f"{i.name}'s buffer" for i in design.instances
+        }
 
 
 # ------------------------------------------------------------------------- borders
