@@ -36,12 +36,13 @@ from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.text import design_text, graph_text
 from hwbnn.ir.unit import Family, Resources
 from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower
-from hwbnn.passes.fit import Searched
+from hwbnn.passes.fit import Searched, UnreachableTargetError
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml, to_toml
 from hwbnn.passes.size_fifos import Sizing, size, with_depths
 from hwbnn.schema import read_file
 from hwbnn.sim.engine import Performance, Trace, performance, simulate
 from hwbnn.sim.interpret import Interpreter
+from hwbnn.sim.slowdown import Slowdown, slowdown
 from hwbnn.step import Goal, Proof, Step
 from hwbnn.tools.cosim import CosimResult
 from hwbnn.tools.csim import csim
@@ -57,9 +58,10 @@ CHECKED_FRAMES = 32  # at import, against the oracle
 
 @dataclass(frozen=True, eq=False)
 class BuildConfig:
-    """What to build. At most one of folding (a file), target_cycles, target_fps and maximize says
-    how it is folded; without any it is the fastest that fits, as with maximize.
+    """What to build.
 
+    At most one of folding (a file), target_cycles, target_fps and maximize says how it is folded;
+    without any it is the fastest that fits, as with maximize.
     preprocess None: as the model's metadata says. pixels: images (frames, elements) for golden
     vectors and proofs; None: random ones.
     """
@@ -95,6 +97,7 @@ class BuildResult:
     files: FileSet | None = None
     performance: Performance | None = None
     trace: Trace | None = None
+    slowdown: Slowdown | None = None
     cosimulated: Cosimulated | None = None
     synthesised: Synthesised | None = None
     checks: tuple[Check, ...] = ()
@@ -146,11 +149,26 @@ def _fold(result: BuildResult) -> BuildResult:
         return replace(result, design=folded, fifos=given.fifos)
     target = _target_cycles(result)
     if target is not None:
-        found = cheapest_folding(design, target_cycles=target, limit=limit, family=family)
+        found = _cheapest(result, target)
     else:
         bits = board.data.bits
         found = fastest_folding(design, limit=limit, family=family, port_bits=bits)
     return replace(result, design=found.design, searched=found)
+
+
+def _cheapest(result: BuildResult, target: int) -> Searched:
+    board, fps = result.config.board, result.config.target_fps
+    design, limit, family = design_of(result), board.limit, board.cost_family
+    try:
+        return cheapest_folding(design, target_cycles=target, limit=limit, family=family)
+    except UnreachableTargetError as error:
+        if fps is None:
+            raise
+        raise ConfigError(
+            f"{error.name}: target must be at most {result.clock_mhz * 1e6 / error.best:.12g} "
+            f"frames/s ({error.best} cycles at {result.clock_mhz:.6g} MHz), not {fps:g}; "
+            f"{error.reason}"
+        ) from error
 
 
 def _check_one_choice(config: BuildConfig) -> None:
@@ -226,7 +244,8 @@ def _simulate(result: BuildResult) -> BuildResult:
     design = design_of(result)
     speed = performance(design)
     trace = simulate(design, frames=TRACED_FRAMES)
-    return replace(result, performance=speed, trace=trace)
+    slow = slowdown(design) if speed.period > design.bound else None
+    return replace(result, performance=speed, trace=trace, slowdown=slow)
 
 
 LINE: tuple[tuple[Step, Callable[[BuildResult], BuildResult]], ...] = (
@@ -323,6 +342,7 @@ def report_of(result: BuildResult) -> Json:
             design=result.design,
             performance=result.performance,
             trace=result.trace,
+            slowdown=None if result.slowdown is None else str(result.slowdown),
             folding=_folding_proof(result),
             fifo_sizing=_fifo_proof(result),
             cosimulated=result.cosimulated,

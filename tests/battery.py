@@ -28,7 +28,7 @@ from hwbnn.sim.interpret import Interpreter
 from hwbnn.tools.cosim import Job
 from hwbnn.tools.csim import csim
 from hwbnn.tools.proof import Comparison, compare_many
-from tests.models import random_cnn_model
+from tests.cnn_models import random_cnn_model
 
 IMAGES = 16  # through model and interpreter
 FRAMES = 3  # through the RTL

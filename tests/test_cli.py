@@ -392,7 +392,8 @@ def test_bad_model(hwbnn: Run, tmp_path: Path, name: str):
     ("options", "message"),
     [
         (("--board", "pynqz2"), "did you mean pynq-z2?"),
-        (("--target-cycles", "1", "--folding", "f.toml"), "not both"),
+        (("--target-cycles", "1", "--folding", "f.toml"), "one choice, not a file and target cycles"),
+        (("--target-fps", "1", "--maximize", "fps"), "leave one out"),
         (("--folding", "missing.toml"), "missing.toml"),
         (("--folding", "f.toml"), "pe must be 1 to 8 (outputs), not 9"),
         (("--folding", "unknown_key.toml"), "key must be one of pe, simd"),

@@ -13,8 +13,9 @@ from hwbnn.emit.report import Synthesised
 from hwbnn.errors import ConfigError, MismatchError
 from hwbnn.flow import BuildConfig, BuildResult, build, files_of, frames_of, prove, report_of
 from hwbnn.ir.unit import Resources
+from hwbnn.passes.folding_file import to_toml
 from hwbnn.sim.interpret import Interpreter
-from hwbnn.step import Proof, Step
+from hwbnn.step import Goal, Proof, Step
 
 
 @pytest.fixture
@@ -188,3 +189,75 @@ def test_wrong_hls_is_a_mismatch(
     monkeypatch.setattr("hwbnn.flow.csim", wrong)
     with pytest.raises(MismatchError, match="HLS output of frame 2 must be"):
         prove(result, Proof.CSIM, work=tmp_path)
+
+
+def test_target_frames_a_second_is_met_by_the_fewest_cycles_needed(config: BuildConfig):
+    result = build(replace(config, target_fps=3e6))
+    assert result.performance is not None
+    assert result.performance.period <= result.clock_mhz * 1e6 / 3e6
+    proof = report_of(result)["folding"]
+    assert proof["target"] == int(result.clock_mhz / 3)
+    assert "none of at most 33 cycles a frame takes a smaller share" in proof["text"]
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), 2e8])
+def test_target_that_no_clock_reaches(config: BuildConfig, fps: float):
+    with pytest.raises(ConfigError, match="target must be above 0 and at most 100000000 frames/s"):
+        build(replace(config, target_fps=fps))
+
+
+def test_target_that_no_folding_reaches(config: BuildConfig):
+    graph = build(replace(config, until=Step.LOWER)).design
+    assert graph is not None
+    board = config.board
+    counts = board.resources.model_copy(update={"lut": 600})
+    small = replace(config, board=board.model_copy(update={"resources": counts}))
+    best = build(small).design
+    assert best is not None
+    with pytest.raises(ConfigError) as error:
+        build(replace(small, target_fps=1e8))
+    assert f"at most {1e8 / best.bound:.12g} frames/s ({best.bound} cycles" in str(error.value)
+
+
+def test_one_choice_of_folding(config: BuildConfig):
+    with pytest.raises(ConfigError, match="not target cycles and what to maximize; leave one out"):
+        build(replace(config, target_cycles=9, maximize=Goal.FPS))
+
+
+def test_proof_of_the_fifos(config: BuildConfig):
+    result = build(config)
+    assert result.sizing is not None
+    found = report_of(result)["fifo_sizing"]
+    assert found["bits"] == result.sizing.bits >= found["bound"] > 0
+    assert found["given"] == ()
+
+
+def test_fifo_depths_of_a_user(config: BuildConfig, tmp_path: Path):
+    design = build(replace(config, until=Step.LOWER)).design
+    assert design is not None
+    name = design.instances[-1].name
+    file = tmp_path / "folding.toml"
+    file.write_text(f"[layers.{name}]\npe = 4\nsimd = 2\n\n[fifos]\nout = 7\n")
+    result = build(replace(config, folding=file))
+    assert result.design is not None
+    assert result.design.output.fifo.depth == 7
+    assert "Given by the user, and not counted: out" in report_of(result)["fifo_sizing"]["text"]
+    file.write_text(f"[layers.{name}]\npe = 4\nsimd = 2\n\n[fifos]\nnone = 7\n")
+    with pytest.raises(ConfigError, match="FIFO must be one of in, .*, not none"):
+        build(replace(config, folding=file))
+
+
+def test_fifos_that_slow_a_design_are_named(config: BuildConfig, tmp_path: Path):
+    design = build(replace(config, target_cycles=8, until=Step.FIFO)).design
+    assert design is not None
+    names = [edge.name for edge in design.edges]
+    folding = to_toml(design) + "\n[fifos]\n" + "".join(f"{n} = 1\n" for n in names)
+    file = tmp_path / "folding.toml"
+    file.write_text(folding)
+    result = build(replace(config, folding=file))
+    assert result.performance is not None
+    assert result.design is not None
+    assert result.performance.period > result.design.bound
+    text = report_of(result)["bottleneck"]["text"]
+    assert text.startswith("FIFOs keep the design below its folding's speed: a frame every")
+    assert "; deepen " in text

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from hwbnn.board import Board
 from hwbnn.ir.design import Design, Edge, Instance
 from hwbnn.ir.graph import Graph
+from hwbnn.ir.ops import Permute
 from hwbnn.ir.unit import Folding, Resources, Unit
 from hwbnn.sim.engine import Performance, Trace
 
@@ -93,6 +94,7 @@ class Findings:
     fifo_sizing: FifoProof | None = None
     performance: Performance | None = None
     trace: Trace | None = None
+    slowdown: str | None = None  # what keeps the design below its folding's speed
     cosimulated: Cosimulated | None = None
     synthesised: Synthesised | None = None
     checks: tuple[Check, ...] = ()
@@ -142,7 +144,8 @@ def _input(graph: Graph) -> Json:
         "shape": list(graph.input_shape),
         "meaning": str(graph.preprocess),
         "sent": f"{graph.input.dtype} x {graph.input.elements}",
-        "packed": graph.host_part is not None,
+        "packed": graph.packed,
+        "channels_last": any(isinstance(op, Permute) for op in graph.host),
     }
 
 
@@ -269,7 +272,10 @@ def _bottleneck(findings: Findings, design: Design, speed: Performance) -> Json:
     port = findings.board.frames_per_second(_frame_bits(design), clock_mhz=findings.clock_mhz)
     fps = findings.clock_mhz * 1e6 / float(speed.period)
     found: Json = {"name": speed.bottleneck, "cycles": design.bound, "relief": None}
-    smaller = "" if findings.graph.host_part else "; a smaller input (--packed-input) would help"
+    if findings.slowdown is not None:
+        found["text"] = f"FIFOs keep the design below its folding's speed: {findings.slowdown}."
+        return found
+    smaller = "" if findings.graph.packed else "; a smaller input (--packed-input) would help"
     if port <= fps * PORT_MARGIN:
         found["name"] = findings.board.data.port
         found["text"] = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from hwbnn.errors import ModelError
 from hwbnn.ir.dtype import IntArray
-from hwbnn.ir.ops import Input, Op, value_range
+from hwbnn.ir.ops import Input, Op, Permute, value_range
 
 FloatArray: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -103,6 +103,11 @@ class Graph:
     def on_pixels(self) -> "Graph":
         """This graph with the host's part in front: pixels in."""
         return replace(self, ops=self.host + self.ops[1:], host=()) if self.host else self
+
+    @property
+    def packed(self) -> bool:
+        """The host does more than reorder pixels: it quantizes them."""
+        return any(not isinstance(op, Input | Permute) for op in self.host)
 
     @property
     def host_part(self) -> "Graph | None":

@@ -44,6 +44,14 @@ class Searched:
     certificate: Certificate
 
 
+class UnreachableTargetError(ConfigError):
+    """No folding is fast enough; `best`: the fewest cycles a frame that one takes."""
+
+    def __init__(self, name: str, *, asked: int, best: int, reason: str) -> None:
+        self.name, self.best, self.reason = name, best, reason
+        super().__init__(f"{name}: target cycles must be at least {best}, not {asked}; {reason}")
+
+
 def cheapest_folding(
     design: Design, *, target_cycles: int, limit: Resources, family: Family
 ) -> Searched:
@@ -55,17 +63,17 @@ def cheapest_folding(
         raise ConfigError(f"target cycles must be at least 1, not {target_cycles}")
     layer, least = slowest_of_fastest(design)
     if target_cycles < least:
-        raise ConfigError(
-            f"{design.name}: target cycles must be at least {least}, not {target_cycles}; "
-            f"no folding of {layer} is faster"
+        raise UnreachableTargetError(
+            design.name, asked=target_cycles, best=least, reason=f"no folding of {layer} is faster"
         )
     space = _space(design, floor=target_cycles, family=family)
     found = _search(space, target_cycles, limit)
     if found is None:
         best = _fastest(design, floor=least, reason="", limit=limit, family=family)
-        raise ConfigError(
-            f"{design.name}: target cycles must be at least {best.cycles}, not {target_cycles}; "
-            f"no faster folding fits {_amounts(range(len(WORDS)), in_parts(limit))}"
+        room = _amounts(range(len(WORDS)), in_parts(limit))
+        reason = f"no faster folding fits {room}"
+        raise UnreachableTargetError(
+            design.name, asked=target_cycles, best=best.cycles, reason=reason
         )
     return _searched(space, design, found, target=target_cycles, reason="asked for", limit=limit)
 

@@ -23,6 +23,7 @@ from hwbnn.ir.ops import (
     Staircase,
     SumPool,
     Table,
+    count_to_value,
 )
 from hwbnn.ir.unit import Unit
 from hwbnn.ir.verify import verify_graph
@@ -36,8 +37,9 @@ from hwbnn.units.sliding_window import SlidingWindow
 from hwbnn.units.sum_pool import SumPool as SumPoolUnit
 from hwbnn.units.thresholds import Thresholds
 
-# A shared staircase of more steps is a table: 256 constants cost less than so many comparators.
+# A staircase of more steps is a table: 256 constants cost less than so many comparators.
 MAX_COMPARED_STEPS = 3
+MAX_TABLES = 4  # different ones: the channels of an image
 MAX_TABLE_BITS = 8
 
 
@@ -128,6 +130,7 @@ def _conv(graph: Graph, op: Conv, follower: Staircase | None) -> Iterator[tuple[
     if _slides(window):
         groups = 1 if _depthwise(op) else op.groups
         yield "_window", SlidingWindow(source, op.channels, window, fill, groups)
+        op = replace(op, weights=op.weights[:, window.by_columns])
     if _depthwise(op):
         yield "", _depthwise_mvu(op, follower, source=source, ends=ends, shift=shift)
     else:
@@ -282,27 +285,21 @@ def _sum_pool(graph: Graph, op: SumPool) -> Iterator[tuple[str, Unit]]:
 
 
 def _staircase(source: DType, op: Staircase) -> Unit:
-    shared = op.thresholds.shape[0] == op.descending.shape[0] == 1
-    if shared and source.bits <= MAX_TABLE_BITS and op.steps > MAX_COMPARED_STEPS:
-        domain = np.arange(1 << source.bits)
-        tabulated = Thresholds(
-            op.thresholds, op.descending, source, op.dtype, domain.size, base=op.base
-        )
-        (values,) = tabulated.run(source.decode(domain)[None])
-        return Lookup(values, source, op.dtype, op.channels, op.vectors)
     if op.border is not None:  # by position: every element has its own row
         rows, down = op.thresholds[op.rows], op.directions
         return Thresholds(rows, down, source, op.dtype, op.elements, base=op.base)
-    height = 1 if shared else op.channels
-    return Thresholds(
-        np.broadcast_to(op.thresholds, (height, op.steps)),
-        np.broadcast_to(op.descending, (height,)),
-        source,
-        op.dtype,
-        op.channels,
-        base=op.base,
-        vectors=op.vectors,
-    )
+    rows, down = op.thresholds, op.descending
+    if len(rows) != len(down):
+        rows = np.broadcast_to(rows, (op.channels, op.steps))
+        down = np.broadcast_to(down, (op.channels,))
+    few = len(rows) <= MAX_TABLES and source.bits <= MAX_TABLE_BITS
+    if few and op.steps > MAX_COMPARED_STEPS:
+        domain = source.decode(np.arange(1 << source.bits))
+        count = (domain[:, None] >= rows[:, None]).sum(axis=2)
+        count = np.where(down[:, None], op.steps - count, count)
+        values = count_to_value(count, base=op.base, dtype=op.dtype)
+        return Lookup(values, source, op.dtype, op.channels, op.vectors)
+    return Thresholds(rows, down, source, op.dtype, op.channels, base=op.base, vectors=op.vectors)
 
 
 def _lookup(source: DType, op: Table) -> Lookup:

@@ -65,8 +65,24 @@ def buffer_steps(buffer: Buffer, family: Family, *, enough: int) -> tuple[Step, 
         return cost.prefers_block_ram(depth, buffer.bits)
 
     least = buffer.least
+    if buffer.line is not None:
+        return tuple(_line_steps(buffer, buffer.line, family, enough=enough))
     steps = _steps(small, block, in_block, LUT_ROWS[family], least=least, enough=enough)
     return tuple(_distinct(list(steps)))
+
+
+def _line_steps(buffer: Buffer, line: int, family: Family, *, enough: int) -> Iterator[Step]:
+    """Memories of a line each, one more at a time."""
+    in_block = cost.prefers_block_ram(line, buffer.bits)
+    paid = cost.ram(line, buffer.bits, family)
+    if in_block:
+        paid = LUTS_A_BLOCK * cost.ram_blocks(line, buffer.bits, family)
+
+    def lines(depth: int) -> Step:
+        storage = Storage.BLOCK if in_block else Storage.LUTRAM
+        return Step(depth, depth * buffer.bits, depth // line * paid, storage)
+
+    return _steps(lines, lines, lambda _: False, line, least=buffer.least, enough=enough)
 
 
 def cheapest_fifo(stream: Stream, depth: int, family: Family) -> Fifo:
