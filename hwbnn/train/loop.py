@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from hwbnn.errors import ConfigError
-from hwbnn.train.data import Bytes, Dataset
-from hwbnn.train.networks import DenseNetwork, network
+from hwbnn.train.dataset import Bytes, Dataset
+from hwbnn.train.networks import Network, network
+from hwbnn.train.run import Run, load_run, save_run
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Recipe:
     learning_rate: float = 1e-2
     batch: int = 128
     shift: int = 0  # augmentation: images move by up to so many pixels
+    flip: bool = False  # augmentation: half of the images are mirrored
+    bfloat16: bool = False  # products in bfloat16: faster; validation and export stay exact
     validation: float = 1 / 12  # share of the training images, held out to choose the epoch
 
     def __post_init__(self) -> None:
@@ -42,10 +46,16 @@ class Epoch:
     validation: float
 
 
+def as_pixels(images: Bytes) -> Bytes:
+    """Turn images [n, height, width] or [n, height, width, 3] into [n, channels, height, width]."""
+    return images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+
+
 def as_input(images: Bytes) -> Tensor:
-    """Turn bytes [n, 28, 28] into the network's input [n, 1, 28, 28] of 0..1."""
+    """Turn images into the network's input [n, channels, height, width] of 0..1."""
     # NumPy divides, as the oracle's inputs are made; torch may multiply by the reciprocal.
-    return torch.from_numpy((images.astype(np.float32) / np.float32(255.0))[:, None])
+    values = torch.from_numpy(as_pixels(images).astype(np.float32) / np.float32(255.0))
+    return values.contiguous(memory_format=torch.channels_last)  # convolutions run faster so
 
 
 def _parts(count: int, size: int) -> list[slice]:
@@ -53,12 +63,11 @@ def _parts(count: int, size: int) -> list[slice]:
 
 
 @torch.no_grad()
-def accuracy(model: DenseNetwork, images: Tensor, labels: Tensor) -> float:
+def accuracy(model: Network, images: Bytes, labels: Tensor) -> float:
     """Return the share of images whose first largest logit is the label's."""
     model.eval()
-    guesses = torch.cat(
-        [torch.argmax(model(images[part]), 1) for part in _parts(len(labels), 1000)]
-    )
+    parts = _parts(len(labels), 1000)
+    guesses = torch.cat([torch.argmax(model(as_input(images[part])), 1) for part in parts])
     return float((guesses == labels).float().mean(dtype=torch.float64))
 
 
@@ -66,22 +75,73 @@ def _shifted(x: Tensor, limit: int, generator: torch.Generator) -> Tensor:
     if limit == 0:
         return x
     down, right = torch.randint(0, 2 * limit + 1, (2, len(x)), generator=generator)
-    side = torch.arange(x.shape[-1])
+    height, width = x.shape[2:]
     padded = functional.pad(x, (limit, limit, limit, limit))
-    rows = (down[:, None] + side)[:, None, :, None]
-    columns = (right[:, None] + side)[:, None, None, :]
-    return padded[torch.arange(len(x))[:, None, None, None], 0, rows, columns]
+    rows = (down[:, None] + torch.arange(height))[:, None, :, None]
+    columns = (right[:, None] + torch.arange(width))[:, None, None, :]
+    channels = torch.arange(x.shape[1])[:, None, None]
+    return padded[torch.arange(len(x))[:, None, None, None], channels, rows, columns]
 
 
-def _step(model: DenseNetwork, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> float:
-    loss = functional.cross_entropy(model(x) * model.logit_scale, y)
-    optimizer.zero_grad()
+def _flipped(x: Tensor, generator: torch.Generator) -> Tensor:
+    chosen = torch.randint(0, 2, (len(x), 1, 1, 1), generator=generator).bool()
+    return torch.where(chosen, x.flip(3), x)
+
+
+def _step(run: Run, recipe: Recipe, x: Tensor, y: Tensor) -> float:
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+        logits = run.model(x)
+    loss = functional.cross_entropy(logits.float() * run.model.logit_scale, y)
+    run.optimizer.zero_grad()
     loss.backward()
-    optimizer.step()
+    run.optimizer.step()
+    run.schedule.step()
     with torch.no_grad():
-        for layer in model.dense_layers():
+        for layer in run.model.binary_layers():
             layer.weight.clamp_(-1.0, 1.0)
     return float(loss.detach())
+
+
+def _epoch(run: Run, recipe: Recipe, data: Dataset, rest: Tensor) -> float:
+    """Train once over the images numbered `rest`; return the mean loss."""
+    run.model.train()
+    shuffled = rest[torch.randperm(len(rest), generator=run.generator)]
+    parts = _parts(len(rest) // recipe.batch * recipe.batch, recipe.batch)
+    loss = 0.0
+    for part in parts:
+        index = shuffled[part].numpy()
+        x = _shifted(as_input(data.train_images[index]), recipe.shift, run.generator)
+        x = _flipped(x, run.generator) if recipe.flip else x
+        y = torch.from_numpy(data.train_labels[index].astype(int))
+        loss += _step(run, recipe, x.contiguous(memory_format=torch.channels_last), y)
+    return loss / len(parts)
+
+
+def _begin(name: str, data: Dataset, recipe: Recipe, images: int) -> Run:
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(recipe.seed)
+    model = network(name, classes=len(data.classes))
+    _check(name, model, data, recipe, images)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+    steps = recipe.epochs * (images // recipe.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    return Run(model, optimizer, schedule, torch.Generator().manual_seed(recipe.seed))
+
+
+def _check(name: str, model: Network, data: Dataset, recipe: Recipe, images: int) -> None:
+    wanted, given = model.shape.image, as_pixels(data.train_images[:1]).shape[1:]
+    if wanted != given:
+        shapes = ["x".join(map(str, (*shape[1:], shape[0]))) for shape in (wanted, given)]
+        raise ConfigError(
+            f"data: must hold images of {shapes[0]} for {name}, not {shapes[1]} as {data.name}; "
+            "choose another set with --data, or another network"
+        )
+    if images < recipe.batch:
+        raise ConfigError(
+            f"batch: must be at most the {images} training images, not {recipe.batch}; "
+            "choose a smaller batch"
+        )
 
 
 def train(
@@ -89,39 +149,31 @@ def train(
     data: Dataset,
     recipe: Recipe,
     *,
+    checkpoint: Path | None = None,
     report: Callable[[Epoch], None] | None = None,
-) -> DenseNetwork:
-    """Train a network; the same arguments give the same network on the same machine."""
-    torch.use_deterministic_algorithms(True)
-    torch.manual_seed(recipe.seed)
-    generator = torch.Generator().manual_seed(recipe.seed)
-    model = network(name, classes=len(data.classes))
-    images, labels = as_input(data.train_images), torch.from_numpy(data.train_labels.astype(int))
-    order = torch.randperm(len(labels), generator=generator)
-    held = round(len(labels) * recipe.validation)
-    chosen, rest = order[:held], order[held:]
-    if len(rest) < recipe.batch:
-        raise ConfigError(
-            f"batch: must be at most the {len(rest)} training images, not {recipe.batch}; "
-            "choose a smaller batch"
-        )
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
-    batches = len(rest) // recipe.batch
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs * batches)
-    best, best_state = -1.0, copy.deepcopy(model.state_dict())
-    for number in range(1, recipe.epochs + 1):
-        model.train()
-        loss = 0.0
-        shuffled = rest[torch.randperm(len(rest), generator=generator)]
-        for part in _parts(batches * recipe.batch, recipe.batch):
-            index = shuffled[part]
-            x = _shifted(images[index], recipe.shift, generator)
-            loss += _step(model, optimizer, x, labels[index])
-            schedule.step()
-        score = accuracy(model, images[chosen], labels[chosen])
-        if score > best:
-            best, best_state = score, copy.deepcopy(model.state_dict())
+) -> Network:
+    """Train a network; the same arguments give the same network on the same machine.
+
+    checkpoint: file that is written after every epoch, and from which a stopped training goes on.
+    """
+    count = len(data.train_labels)
+    held = round(count * recipe.validation)
+    run = _begin(name, data, recipe, count - held)
+    order = torch.randperm(count, generator=run.generator)
+    chosen, rest = order[:held].numpy(), order[held:]
+    truth = torch.from_numpy(data.train_labels[chosen].astype(int))
+    identity = f"{name} {data.name} {recipe}"
+    if checkpoint is not None and checkpoint.exists():
+        load_run(run, checkpoint, identity)
+    while run.epochs < recipe.epochs:
+        loss = _epoch(run, recipe, data, rest)
+        run.epochs += 1
+        score = accuracy(run.model, data.train_images[chosen], truth)
+        if score > run.best:
+            run.best, run.best_state = score, copy.deepcopy(run.model.state_dict())
+        if checkpoint is not None:
+            save_run(run, checkpoint, identity)
         if report is not None:
-            report(Epoch(number, loss / batches, score))
-    model.load_state_dict(best_state)
-    return model.eval()
+            report(Epoch(run.epochs, loss, score))
+    run.model.load_state_dict(run.best_state)
+    return run.model.eval()

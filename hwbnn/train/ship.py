@@ -14,10 +14,10 @@ import onnx
 from onnx import numpy_helper
 
 from hwbnn.errors import MismatchError
-from hwbnn.train.data import Bytes, Dataset
+from hwbnn.train.dataset import Bytes, Dataset
 from hwbnn.train.export import Style, execute, export
-from hwbnn.train.loop import Recipe
-from hwbnn.train.networks import DenseNetwork
+from hwbnn.train.loop import Recipe, as_pixels
+from hwbnn.train.networks import Network
 
 GOLDEN_IMAGES = 64
 BATCH = 1000
@@ -35,7 +35,7 @@ class Shipped:
 
 
 def ship(
-    model: DenseNetwork,
+    model: Network,
     path: Path,
     *,
     network: str,
@@ -55,7 +55,9 @@ def ship(
             f"{path}: logits must be integers; leave out scales after the last layer"
         )
     golden = path.with_suffix(".npz")
-    np.savez_compressed(golden, images=images, labels=labels, logits=whole)
+    # As the model takes them: an accelerator's pixels have the order of the model's input.
+    pixels = images if images.ndim == 3 else as_pixels(images)
+    np.savez_compressed(golden, images=pixels, labels=labels, logits=whole)
     accuracy = measure(exported, data.test_images, data.test_labels)
     entry = {
         "file": path.name,

@@ -18,7 +18,10 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Golden:
-    """Real test images [n, 28, 28], their true labels [n], and the oracle's logits [n, classes]."""
+    """Real test images, their true labels [n], and the oracle's logits [n, classes].
+
+    images: as the model takes them, [n, height, width] or [n, channels, height, width].
+    """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]

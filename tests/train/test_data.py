@@ -67,7 +67,8 @@ def test_unknown_set() -> None:
     with pytest.raises(ConfigError) as error:
         data.load("cifar")
     assert str(error.value) == (
-        "data: must be a known set, not cifar; choose fashion-mnist, mnist, mnist-5000, tiny"
+        "data: must be a known set, not cifar; choose cifar10, fashion-mnist, "
+        "fashion-mnist-32x32x3, mnist, mnist-5000, tiny"
     )
 
 
@@ -117,3 +118,23 @@ def test_tiny_is_the_same_each_time() -> None:
     first, second = data.load("tiny"), data.load("tiny")
     assert np.array_equal(first.train_images, second.train_images)
     assert first.train_images.dtype == np.uint8
+
+
+def test_fashion_mnist_as_32x32x3(tmp_path: Path) -> None:
+    arrays = write_folder(tmp_path, packed=False)
+    loaded = data.load("fashion-mnist-32x32x3", tmp_path)
+    assert loaded.name == "fashion-mnist-32x32x3"
+    assert loaded.train_images.shape == (5, 32, 32, 3)
+    for channel in range(3):
+        inner = loaded.test_images[:, 2:30, 2:30, channel]
+        assert np.array_equal(inner, arrays["t10k-images-idx3"])
+    assert int(loaded.train_images.sum()) == 3 * int(arrays["train-images-idx3"].sum())
+
+
+def test_only_28x28_becomes_32x32x3(tmp_path: Path) -> None:
+    write_folder(tmp_path, packed=False)
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(np.zeros((3, 28, 27))))
+    with pytest.raises(
+        ConfigError, match=r"^fashion-mnist-32x32x3: images must be 28x28, not 28x27; "
+    ):
+        data.load("fashion-mnist-32x32x3", tmp_path)

@@ -16,7 +16,7 @@ from hwbnn.train import data, export, ship  # noqa: E402
 from hwbnn.train.__main__ import _command, main  # noqa: E402
 from hwbnn.train.export import Style  # noqa: E402
 from hwbnn.train.loop import Epoch, Recipe, accuracy, as_input, train  # noqa: E402
-from hwbnn.train.networks import DenseNetwork, network  # noqa: E402
+from hwbnn.train.networks import Network, network  # noqa: E402
 
 TINY = data.load("tiny")
 RECIPE = Recipe(epochs=2, batch=32, seed=3, shift=1)
@@ -28,16 +28,16 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="module")
-def trained() -> DenseNetwork:
+def trained() -> Network:
     return train("tfc-w1a1", TINY, RECIPE)
 
 
-def test_learns(trained: DenseNetwork) -> None:
+def test_learns(trained: Network) -> None:
     labels = torch.from_numpy(TINY.test_labels.astype(int))
-    assert accuracy(trained, as_input(TINY.test_images), labels) > 0.95
+    assert accuracy(trained, TINY.test_images, labels) > 0.95
 
 
-def test_same_seed_same_network(trained: DenseNetwork) -> None:
+def test_same_seed_same_network(trained: Network) -> None:
     epochs: list[Epoch] = []
     again = train("tfc-w1a1", TINY, RECIPE, report=epochs.append)
     assert [epoch.number for epoch in epochs] == [1, 2]
@@ -45,14 +45,14 @@ def test_same_seed_same_network(trained: DenseNetwork) -> None:
         assert torch.equal(value, again.state_dict()[name]), name
 
 
-def test_another_seed_another_network(trained: DenseNetwork) -> None:
+def test_another_seed_another_network(trained: Network) -> None:
     other = train("tfc-w1a1", TINY, Recipe(epochs=2, batch=32, seed=4, shift=1))
     x = as_input(TINY.test_images)
     assert not torch.equal(trained(x), other(x))
 
 
-def test_latent_weights_are_clipped(trained: DenseNetwork) -> None:
-    for layer in trained.dense_layers():
+def test_latent_weights_are_clipped(trained: Network) -> None:
+    for layer in trained.binary_layers():
         assert float(layer.weight.detach().abs().max()) <= 1.0
 
 
@@ -85,7 +85,7 @@ def test_export_is_the_network(tmp_path: Path, name: str, style: Style) -> None:
 
 
 def test_a_wrong_export_is_not_written(
-    tmp_path: Path, trained: DenseNetwork, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, trained: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = network("tfc-w1a1").eval()
     wrong = export._to_onnx(other, Style.TORCHSCRIPT)
@@ -96,7 +96,7 @@ def test_a_wrong_export_is_not_written(
     assert not file.exists()
 
 
-def test_many_images_at_once(trained: DenseNetwork) -> None:
+def test_many_images_at_once(trained: Network) -> None:
     for style in Style:
         model = export._to_onnx(export._hardened(trained), style)
         single = export.execute(model, TINY.test_images[:6])
@@ -120,7 +120,7 @@ def test_command_leaves_out_folders() -> None:
     assert _command(["a", "--data-dir=/x"]) == "python -m hwbnn.train a"
 
 
-def test_wrong_choices(tmp_path: Path, trained: DenseNetwork) -> None:
+def test_wrong_choices(tmp_path: Path, trained: Network) -> None:
     with pytest.raises(ConfigError, match=r"^network: must be a known network, not x; choose tfc"):
         network("x")
     with pytest.raises(ConfigError, match=r"^epochs: must be 1 or more, not 0"):
