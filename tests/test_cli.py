@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from PIL import Image
 
 from hwbnn import zoo
+from hwbnn.cli.images import read_images
 from hwbnn.errors import ToolError
 from hwbnn.step import Step
 from tests import bad_models
@@ -392,7 +394,10 @@ def test_bad_model(hwbnn: Run, tmp_path: Path, name: str):
     ("options", "message"),
     [
         (("--board", "pynqz2"), "did you mean pynq-z2?"),
-        (("--target-cycles", "1", "--folding", "f.toml"), "one choice, not a file and target cycles"),
+        (
+            ("--target-cycles", "1", "--folding", "f.toml"),
+            "one choice, not a file and target cycles",
+        ),
         (("--target-fps", "1", "--maximize", "fps"), "leave one out"),
         (("--folding", "missing.toml"), "missing.toml"),
         (("--folding", "f.toml"), "pe must be 1 to 8 (outputs), not 9"),
@@ -458,7 +463,7 @@ def test_error_as_json(hwbnn: Run, tmp_path: Path):
 def test_unknown_shipped_model(hwbnn: Run):
     ran = hwbnn("inspect", "zoo:nothing")
     assert ran.status == 4
-    assert "choose tfc-w1a1" in ran.err
+    assert "choose cnn-w1a1, cnv-w1a1, tfc-w1a1" in ran.err
 
 
 def test_existing_folder(hwbnn: Run, small_model: Path, tmp_path: Path):
@@ -619,3 +624,19 @@ def test_help_is_quick():
         times.append(ended.children_user + ended.children_system)
         times[-1] -= started.children_user + started.children_system
     assert min(times) < 0.4  # of processor time: other work on the machine does not count
+
+
+def test_pictures_in_colour(tmp_path: Path) -> None:
+    picture = np.random.default_rng(2).integers(0, 256, (4, 5, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    colour = read_images([tmp_path / "a.png"], colour=True).pixels
+    np.testing.assert_array_equal(colour.reshape(3, 4, 5), picture.transpose(2, 0, 1))
+    assert read_images([tmp_path / "a.png"]).pixels.shape == (1, 20)
+
+
+def test_cnv_takes_colour_pictures(hwbnn: Run, tmp_path: Path) -> None:
+    picture = np.random.default_rng(2).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    ran = hwbnn("simulate", "zoo:cnv-w1a1", "-b", "pynq-z2", "-i", tmp_path / "a.png", "--json")
+    assert ran.status == 0, ran.err
+    assert json.loads(ran.out)["frames"] == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwbnn import zoo
 from hwbnn.board import find_board
 from hwbnn.frontend import Oracle, import_model, load_model
 from hwbnn.ir.design import Design
@@ -17,7 +18,7 @@ from hwbnn.sim.interpret import Interpreter
 from hwbnn.tools.cosim import Job
 from hwbnn.tools.csim import csim
 from hwbnn.tools.proof import compare_many
-from tests.graphs import BNN_PYNQ_FOLDING, cnv, pixels
+from tests.graphs import BNN_PYNQ_FOLDING, cnv
 
 pytestmark = pytest.mark.slow
 
@@ -57,9 +58,15 @@ def check(graph: Graph, frames: np.ndarray, work: Path) -> None:
     np.testing.assert_array_equal(csim(named[0], frames, work=work), expected)
 
 
-def test_cnv_of_random_weights(tmp_path: Path) -> None:
-    graph = cnv(seed=5)
-    check(graph, pixels(graph, FRAMES, seed=5), tmp_path)
+def test_shipped_cnv(tmp_path: Path) -> None:
+    """The model's own logits of shipped images."""
+    golden = zoo.golden("cnv-w1a1")
+    graph = import_model(load_model(zoo.path("cnv-w1a1")), name="cnv")
+    images = golden.images.reshape(len(golden.images), -1).astype(np.int64)
+    assert graph.host_part is not None
+    frames = Interpreter(graph.host_part).run(images)
+    np.testing.assert_array_equal(Interpreter(graph).run(frames), golden.logits)
+    check(graph, frames[:FRAMES], tmp_path)
 
 
 def test_foreign_cnv(tmp_path: Path) -> None:

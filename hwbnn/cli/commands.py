@@ -12,10 +12,10 @@ import numpy as np
 from hwbnn import flow, zoo
 from hwbnn.board import find_board
 from hwbnn.cli import screen, tables
-from hwbnn.cli.images import Images, read_images
+from hwbnn.cli.images import PICTURES, Images, read_images
 from hwbnn.emit.report import Json
 from hwbnn.errors import ConfigError, ModelError, ToolError
-from hwbnn.frontend import inspect_model, load_model
+from hwbnn.frontend import input_shape, inspect_model, load_model
 from hwbnn.ir.graph import Preprocess
 from hwbnn.ir.reserved import RESERVED
 from hwbnn.sim.interpret import Interpreter
@@ -80,12 +80,19 @@ def _name(model: str) -> str:
 
 def _images(model: str, files: list[Path] | None) -> Images | None:
     if files:
-        return read_images(files)
+        return read_images(files, colour=_takes_colour(model, files))
     if model.startswith(ZOO):
         golden = zoo.golden(model.removeprefix(ZOO))
         pixels = golden.images.reshape(len(golden.images), -1).astype(np.int64)
         return Images(pixels, golden.labels.astype(np.int64))
     return None
+
+
+def _takes_colour(model: str, files: list[Path]) -> bool:
+    """Return whether pictures are given, and the model's images have three channels."""
+    if not any(file.suffix.lower() in PICTURES for file in files):
+        return False
+    return input_shape(load_model(_path(model)))[:1] == (3,)
 
 
 def _preprocess(scale: Scale) -> Preprocess | None:

@@ -23,9 +23,13 @@ class Images:
     labels: IntArray | None = None
 
 
-def read_images(files: Sequence[Path]) -> Images:
-    """Return the images of .npy, .npz (images, labels) and picture files, one after the other."""
-    parts = [_read(file) for file in files]
+def read_images(files: Sequence[Path], *, colour: bool = False) -> Images:
+    """Return the images of .npy, .npz (images, labels) and picture files, one after the other.
+
+    Pixels of arrays are in the model's own order. Pictures are read as grey, or as red, green and
+    blue planes if colour.
+    """
+    parts = [_read(file, colour=colour) for file in files]
     sizes = {part.pixels.shape[1] for part in parts}
     if len(sizes) > 1:
         raise ConfigError(f"images: all must have as many pixels, not {sorted(sizes)}")
@@ -36,7 +40,7 @@ def read_images(files: Sequence[Path]) -> Images:
     )
 
 
-def _read(file: Path) -> Images:
+def _read(file: Path, *, colour: bool) -> Images:
     suffix = file.suffix.lower()
     if suffix not in (".npy", ".npz", *PICTURES):
         choices = ", ".join((".npy", ".npz", *PICTURES))
@@ -48,7 +52,7 @@ def _read(file: Path) -> Images:
             case ".npz":
                 pixels, labels = _archive(file)
             case _:
-                pixels, labels = _picture(file), None
+                pixels, labels = _picture(file, colour=colour), None
     except Exception as error:  # a damaged file makes NumPy, zipfile and Pillow raise anything
         reason = str(error) if isinstance(error, (OSError, ValueError)) else repr(error)
         raise ConfigError(
@@ -76,10 +80,12 @@ def _archive(file: Path) -> tuple[Any, Any]:
     return found[0], found[1] if len(found) > 1 else None
 
 
-def _picture(file: Path) -> Any:
+def _picture(file: Path, *, colour: bool) -> Any:
     from PIL import Image
 
     with Image.open(file) as picture:
+        if colour:
+            return np.asarray(picture.convert("RGB")).transpose(2, 0, 1).reshape(1, -1)
         return np.asarray(picture.convert("L")).reshape(1, -1)
 
 

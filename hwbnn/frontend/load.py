@@ -242,6 +242,12 @@ def model_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     return [value for value in graph.input if value.name not in constants]
 
 
+def input_shape(model: onnx.ModelProto) -> tuple[int, ...]:
+    """Return the shape of one image; 0 where the model does not say."""
+    (value,) = model_inputs(model.graph)
+    return tuple(int(extent.dim_value) for extent in value.type.tensor_type.shape.dim[1:])
+
+
 def _border_problems(graph: onnx.GraphProto) -> list[str]:
     problems = []
     inputs = model_inputs(graph)
