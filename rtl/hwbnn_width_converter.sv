@@ -38,10 +38,17 @@ module hwbnn_width_converter #(
   localparam int unsigned In = InLanes / Unit;
   localparam int unsigned Out = OutLanes / Unit;
   localparam int unsigned Kept = (In > Out ? In : Out) - 1;  // most that a firing leaves
-  localparam int unsigned CountBits = $clog2(In + Out);
+  localparam int unsigned CountBits = $clog2(Kept + Out + 1);
   localparam int unsigned OutBeats = (Elements + OutLanes - 1) / OutLanes;
-  localparam int unsigned Tail = Elements - (OutBeats - 1) * OutLanes;
+  localparam int unsigned Tail = (Elements - (OutBeats - 1) * OutLanes + Unit - 1) / Unit;
   localparam bit Even = Elements % InLanes == 0 && Elements % OutLanes == 0;
+
+  // Where what is held begins, of a beat written: the latest, and the one of a vector's last beat.
+  localparam int unsigned LatestStart = In < Out ? In - 1 : Kept;
+  localparam int unsigned InBeats = (Elements + InLanes - 1) / InLanes;
+  localparam bit LastReads = (OutBeats - 1) * Out <= (InBeats - 1) * In;
+  localparam int unsigned LastStart =
+      Kept + (OutBeats - 1) * Out - (LastReads ? InBeats - 1 : InBeats) * In;
 
   logic fire, reads, writes;
   assign fire = (in_valid_i || !reads) && (out_room_i || !writes);
@@ -56,14 +63,14 @@ module hwbnn_width_converter #(
     assign writes = 1'b1;
     assign out_data_o = in_data_i;
   end else begin : gen_convert
-    logic [CountBits-1:0] held_q, held, need;
+    // The latest Kept elements, newest on top, and where those that are held begin.
     logic [Kept*Bits-1:0] kept_q;
-    logic [(In+Out-1)*Bits-1:0] all;
+    logic [CountBits-1:0] start_q, need, stop;
     logic ends;  // this write is the vector's last
 
-    assign reads = held_q < need;
-    assign held = reads ? held_q + CountBits'(In) : held_q;
-    assign writes = held >= need;
+    assign stop = start_q + need;
+    assign reads = stop > CountBits'(Kept);
+    assign writes = {1'b0, stop} <= (CountBits + 1)'(Kept + In);
 
     if (Even) begin : gen_even
       assign need = CountBits'(Out);
@@ -73,7 +80,7 @@ module hwbnn_width_converter #(
       localparam int unsigned BeatBits = OutBeats > 1 ? $clog2(OutBeats) : 1;
       logic [BeatBits-1:0] beat_q;
       assign ends = beat_q == BeatBits'(OutBeats - 1);
-      assign need = ends ? CountBits'((Tail + Unit - 1) / Unit) : CountBits'(Out);
+      assign need = CountBits'(ends ? Tail : Out);
       always_ff @(posedge clk_i) begin
         if (!rst_ni) beat_q <= '0;
         else if (out_push_o) beat_q <= ends ? '0 : beat_q + 1'b1;
@@ -81,28 +88,36 @@ module hwbnn_width_converter #(
     end
 
     always_ff @(posedge clk_i) begin
-      if (!rst_ni) held_q <= '0;
-      else if (fire) held_q <= !writes ? held : ends ? '0 : held - CountBits'(Out);
+      if (!rst_ni) start_q <= CountBits'(Kept);
+      else if (fire && writes && ends) start_q <= CountBits'(Kept);
+      else if (fire) start_q <= (writes ? stop : start_q) - (reads ? CountBits'(In) : '0);
     end
 
-    // What is held, then the beat read.
-    for (genvar i = 0; i < In + Out - 1; i++) begin : gen_place
-      logic [Bits-1:0] place;
-      always_comb begin
-        place = '0;
-        if (i < Kept && CountBits'(i) < held_q) place = kept_q[(i<Kept?i:0)*Bits+:Bits];
-        for (int unsigned h = 0; h < Out; h++) begin  // it is read with fewer than Out held
-          if (h <= i && i < h + In && held_q == CountBits'(h) && (Even || reads)) begin
-            place = in_data_i[(i-h)*Bits+:Bits];
-          end
-        end
-      end
-      assign all[i*Bits+:Bits] = place;
+    localparam int unsigned All = (Kept + In) * Bits;
+    logic [All-1:0] all;
+    assign all = {in_data_i, kept_q};
+    always_ff @(posedge clk_i) if (fire && reads) kept_q <= all[In*Bits+:Kept*Bits];
+
+    // Greatest shifts first: every stage is narrower than the one before.
+    localparam int unsigned Stages = $clog2(LatestStart + 1);
+    logic [(Stages+1)*All-1:0] shifted;
+    assign shifted[Stages*All+:All] = all;
+    for (genvar i = 0; i < Stages; i++) begin : gen_stage
+      logic [All-1:0] above;
+      assign above = shifted[(i+1)*All+:All];
+      assign shifted[i*All+:All] = start_q[i] ? above >> ((1 << i) * Bits) : above;
     end
 
-    assign out_data_o = all[OutLanes*ElementBits-1:0];
-    always_ff @(posedge clk_i) begin
-      if (fire) kept_q <= writes ? (Kept * Bits)'(all >> (Out * Bits)) : all[Kept*Bits-1:0];
+    logic unused;  // the places above those that are wanted
+    assign unused = &shifted;
+
+    // Padding lanes of the last beat carry code 0.
+    logic [Tail*Bits-1:0] last;
+    if (LastStart > LatestStart) begin : gen_late
+      assign last = all[LastStart*Bits+:Tail*Bits];
+    end else begin : gen_common
+      assign last = shifted[Tail*Bits-1:0];
     end
+    assign out_data_o = ends ? (Out * Bits)'(last) : shifted[Out*Bits-1:0];
   end
 endmodule

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hwbnn.errors import ConfigError
+from hwbnn.ir.ram import ram, ram_blocks
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family, Resources
 
@@ -46,21 +47,32 @@ class Fifo:
         return {"Width": self.stream.bits, "Depth": self.depth, "Storage": self.storage.value}
 
     def resources(self, family: Family) -> Resources:
-        """Counters, pointers and storage: structural counts (UG474 for SRL32 and RAM32M)."""
-        count_bits = self.depth.bit_length()
-        control = 2 * count_bits + 4
+        """Counters, pointers and storage. Counters: fitted to Yosys; carry cells on ECP5."""
+        width, log = self.stream.bits, (self.depth - 1).bit_length()
+        if self.storage is Storage.SRL:
+            return self._shifted(family, width, log)
+        wraps = self.depth != 1 << log
+        ff = 4 * log + 2 + (log if wraps and self.storage is Storage.LUTRAM else 0)
         if self.storage is Storage.BLOCK:
-            halves = -(-self.stream.bits // 36) * -(-self.depth // 512)
-            blocks = halves / 2 if family is Family.XC7 else float(halves)
-            return Resources(lut=control + 2 * count_bits, ff=4 * count_bits + 1, bram=blocks)
-        if self.storage is Storage.SRL and family is Family.XC7:
-            storage = -(-self.depth // 32) * self.stream.bits
-            return Resources(lut=storage + control, ff=3 * count_bits)
-        rows = 32 if family is Family.XC7 else 16
-        per_lut = 2 if family is Family.XC7 else 1
-        storage = (
-            -(-self.depth // rows)
-            * -(-self.stream.bits // per_lut)
-            * (1 if family is Family.XC7 else 2)
-        )
-        return Resources(lut=storage + control + 2 * count_bits, ff=4 * count_bits)
+            if family is Family.ECP5:
+                lut = 10 * log - 4 + 21 * wraps
+            else:
+                lut = 4 * log + 1 if wraps else 2 * log + 3
+            return Resources(lut=lut, ff=ff + 1, bram=ram_blocks(self.depth, width, family))
+        if family is Family.XC7:
+            lut = 5 * log - 3 if wraps else 2 * log + 4
+        else:
+            lut = 4 * log + 7 if log < 4 else 11 * log + 4 + 2 * log * wraps
+        return Resources(lut=lut + ram(self.depth, width, family), ff=ff)
+
+    def _shifted(self, family: Family, width: int, log: int) -> Resources:
+        # No shift registers in ECP5's LUTs: flip-flops, and a multiplexer of them all a bit.
+        if family is Family.XC7:
+            held = self.depth * width if self.depth <= 2 else 0  # too short for a shift register
+            # MUXF7 and MUXF8 join four SRLC32E; a LUT6 chooses between four of those.
+            groups = -(-self.depth // 128) - 1
+            cells = (-(-self.depth // 32) + -(-groups // 3)) * width if self.depth > 1 else 0
+            return Resources(lut=2 * log + 2 + cells, ff=2 * log + 2 + held)
+        control = 3 * log + 6 if log < 4 else 6 * log + 14
+        choice = min(self.depth - 1, 0.84 * self.depth)
+        return Resources(lut=control + choice * width, ff=2 * log + 2 + self.depth * width)

@@ -177,11 +177,15 @@ class Knobs:
 
 @dataclass(frozen=True)
 class Buffer:
-    """An internal channel of a unit: words that it holds, the fewest that work, bits of a word."""
+    """An internal channel of a unit: words that it holds, the fewest that work, bits of a word.
+
+    line: words of each of the memories that it lies in; None: it lies in one.
+    """
 
     capacity: int
     least: int
     bits: int
+    line: int | None = None
 
 
 def folding_of(now: Folding, knobs: Knobs) -> Folding:

@@ -71,6 +71,11 @@ class Window:
         return self.kernel[0] * self.kernel[1]
 
     @property
+    def by_columns(self) -> IntArray:
+        """Numbers of the taps, column by column: the order in which windows are sent."""
+        return np.arange(self.taps).reshape(self.kernel).T.reshape(-1)
+
+    @property
     def pointwise(self) -> bool:
         """Every window is one position of the image, in order: nothing to slide."""
         whole = self.out_height == self.height and self.out_width == self.width

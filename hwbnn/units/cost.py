@@ -5,18 +5,18 @@ LUTs are sites: memories and ECP5 carry cells included, small LUTs never paired.
 block RAMs and, above 8 words, in the LUTs of distributed words (but for a last quarter of 256 that
 holds no word); the choice behind packed blocks takes up to half more LUTs (benchmarks/memories.py).
 Error of the units' formulas over a grid of foldings: binary Mvu with weights in block RAM or
-unrolled 8 %, most others 25 %, wide threshold tables and odd width converters up to 63 %
-(benchmarks/mvu_luts.py).
+unrolled 8 %, the other units: benchmarks/cost_model.py.
 """
 
 import math
 from collections.abc import Iterable
 
+from hwbnn.ir import ram as written
+from hwbnn.ir.ram import BLOCK_SHAPES, blocks_of
 from hwbnn.ir.unit import Family, MemoryShape, Resources, Style
 
-# Depth and width of a block of 18 kbit: RAMB18E1 (UG473) and DP16KD (TN-02204) alike.
-_BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-_ROM_SHAPES = (*_BLOCK_SHAPES, (32768, 0.5))  # the last: a bit in two blocks, without a choice
+_ROM_SHAPES = (*BLOCK_SHAPES, (32768, 0.5))  # the last: a bit in two blocks, without a choice
+ram, ram_blocks = written.ram, written.ram_blocks
 LUT_A_BLOCK = 190.0  # LUTs for a RAMB18E1 on a Zynq-7020: 53 200 to 280
 
 
@@ -150,9 +150,18 @@ def products(inputs: int, *, pe: int, bits: int, weight_bits: int | None, family
 def memory(shape: MemoryShape, family: Family) -> Resources:
     """Cost of a read-only memory."""
     if shape.style is Style.BLOCK:
-        blocks = float(_blocks(shape.depth, shape.width))
+        blocks = float(blocks_of(shape.depth, shape.width))
         return Resources(bram=blocks / 2 if family is Family.XC7 else blocks)
     return Resources(lut=_rom(shape.depth, shape.width, family))
+
+
+def table(shape: MemoryShape, family: Family) -> Resources:
+    """Cost of a table that a unit reads and then registers what it makes of the word."""
+    if shape.style is Style.BLOCK:
+        return memory(shape, family)
+    if family is Family.XC7 or shape.depth <= 8:
+        return Resources(lut=rom_luts(shape.depth, shape.width, family))
+    return Resources(lut=1.17 * _rom(shape.depth, shape.width, family))
 
 
 def starts(shape: MemoryShape, family: Family) -> Resources:
@@ -170,31 +179,6 @@ def _rom(depth: int, width: int, family: Family) -> float:
     return width * max(0.8, depth / rows)
 
 
-def ram(depth: int, width: int, family: Family) -> float:
-    """LUTs of a memory that is written, in distributed RAM, with the multiplexers of its banks.
-
-    RAM32M, RAM64M: 32 x 6, 64 x 3 bits in four LUTs; TRELLIS_DPR16X4: 16 x 4 bits in three slices
-    of two. A LUT6 chooses between four banks, a LUT4 between two.
-    """
-    if family is Family.ECP5:
-        banks = -(-depth // 16)
-        return banks * -(-width // 4) * 6 + 0.85 * (banks - 1) * width
-    shapes = ((64, 3), (32, 6)) if depth > 32 else ((32, 6),)
-    rows, bits = min(shapes, key=lambda shape: -(-depth // shape[0]) * -(-width // shape[1]))
-    banks = -(-depth // rows)
-    return float(banks * -(-width // bits) * 4 + -(-(banks - 1) // 3) * width)
-
-
-def ram_blocks(depth: int, width: int, family: Family) -> float:
-    """Block RAMs of a memory that is written."""
-    blocks = float(_blocks(depth, width))
-    return blocks / 2 if family is Family.XC7 else blocks
-
-
 def prefers_block_ram(depth: int, width: int) -> bool:
     """Return whether a memory that is written takes a smaller share of a device in block RAM."""
-    return ram(depth, width, Family.XC7) > LUT_A_BLOCK * _blocks(depth, width)
-
-
-def _blocks(depth: int, width: int) -> int:
-    return min(-(-depth // rows) * -(-width // bits) for rows, bits in _BLOCK_SHAPES)
+    return ram(depth, width, Family.XC7) > LUT_A_BLOCK * blocks_of(depth, width)

@@ -104,8 +104,9 @@ class Lookup(Unit):
 
     def resources(self, family: Family) -> Resources:
         copies = self.memory_shapes() * (self.pe if self.shared else 1)
-        registers = Resources(ff=self.pe * self.output_dtype.bits + 2)
-        return registers + cost.memories(copies, family)
+        fold_bits = 0 if self.shared else (self.outputs[0].vector_beats - 1).bit_length()
+        control = Resources(lut=1 + fold_bits, ff=self.pe * self.output_dtype.bits + 1 + fold_bits)
+        return sum((cost.table(shape, family) for shape in copies), control)
 
     def parameters(self) -> dict[str, int]:
         return {

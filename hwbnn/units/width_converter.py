@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """WidthConverter: the same elements, another number of lanes; any ratio."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
@@ -84,6 +85,16 @@ class WidthConverter(Unit):
             firings.append((reads, writes))
         return firings
 
+    @property
+    def cycles(self) -> int:
+        """Beats of the side with more; one more if the last beat out needs no beat in."""
+        (given,), (made,) = self.inputs, self.outputs
+        if self.in_lanes >= self.out_lanes:
+            return made.beats
+        before_last = (made.vector_beats - 1) * self.out_lanes
+        idle = -(-before_last // self.in_lanes) == given.vector_beats
+        return self.vectors * (given.vector_beats + idle)
+
     def actors(self) -> tuple[Actor, ...]:
         """The data go straight through: latency is the FIFO's write alone."""
         table = np.array(self.schedule())
@@ -100,14 +111,45 @@ class WidthConverter(Unit):
         )
 
     def resources(self, family: Family) -> Resources:
-        """A selection of offsets for every place, and what is kept."""
+        """Stages of multiplexers, one more for an odd last beat, and two counters.
+
+        On ECP5 a lane of a stage is a LUT4; xc7: fitted to Yosys, which finds the 4:1 multiplexer
+        of a LUT6 in two stages, not always in more.
+        """
         if self.in_lanes == self.out_lanes:
             return Resources(lut=1)
-        small, large = sorted((self.in_lanes, self.out_lanes))
-        bits, even = self.dtype.bits, large % small == 0
-        choices = (1.0 if even else 2.0 + large / small / 2) * (1 if family is Family.XC7 else 1.5)
-        places = large if even else large + small
-        return Resources(lut=places * bits * choices + 10, ff=(large - 1) * bits + 4)
+        unit = math.gcd(self.in_lanes, self.out_lanes)
+        bits, taken, made = unit * self.dtype.bits, self.in_lanes // unit, self.out_lanes // unit
+        kept = max(taken, made) - 1
+        latest = taken - 1 if taken < made else kept  # element that a beat but the last begins at
+        stages = latest.bit_length()
+        if family is Family.ECP5:
+            lanes = sum(min(made + (1 << n) - 1, kept + taken) for n in range(stages))
+            chosen, count_luts, beat_luts = float(lanes), 2.4, 3.9
+        else:
+            choice = min(stages, 1) if stages < 3 else 0.65 * stages + 0.6
+            chosen, count_luts, beat_luts = max(made * choice, latest / 3), 1.7, 2.4
+        count, beats = (kept + made).bit_length(), (self.outputs[0].vector_beats - 1).bit_length()
+        if self._even:
+            beats = 0
+        lut = bits * (chosen + self._last_lanes(latest)) + count_luts * count + beat_luts * beats
+        return Resources(lut=lut, ff=kept * bits + count + beats)
+
+    @property
+    def _even(self) -> bool:
+        return self.elements % self.in_lanes == 0 and self.elements % self.out_lanes == 0
+
+    def _last_lanes(self, latest: int) -> int:
+        # Places of the last beat, in units of the common divisor, that are chosen apart.
+        if self._even:
+            return 0
+        (given,), (made,) = self.inputs, self.outputs
+        unit = math.gcd(self.in_lanes, self.out_lanes)
+        out, before = self.out_lanes // unit, (made.vector_beats - 1) * self.out_lanes
+        tail = -(-(self.elements - before) // unit)
+        read = given.vector_beats - (before <= (given.vector_beats - 1) * self.in_lanes)
+        start = max(self.in_lanes, self.out_lanes) - unit + before - read * self.in_lanes
+        return out if start > latest * unit else out - tail
 
     def parameters(self) -> dict[str, int]:
         return {

@@ -246,7 +246,7 @@ def test_same_search_same_design() -> None:
     ("target", "message"),
     [
         (0, "target cycles must be at least 1, not 0"),
-        (8099, "cnn: target cycles must be at least 8100, not 8099; no folding of conv0_window is"),
+        (2699, "cnn: target cycles must be at least 2700, not 2699; no folding of conv0_window is"),
     ],
 )
 def test_targets_out_of_reach(target: int, message: str) -> None:

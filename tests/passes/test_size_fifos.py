@@ -230,7 +230,7 @@ def test_depths_of_users() -> None:
     wanted = with_depths(sized, {"fc0_out": 77, "q_out": 2000})
     changed = {e.name: e.fifo for e in wanted.edges}
     assert changed == fifos | {
-        "fc0_out": replace(fifos["fc0_out"], depth=77, storage=Storage.LUTRAM),
+        "fc0_out": replace(fifos["fc0_out"], depth=77, storage=Storage.SRL),
         "q_out": replace(fifos["q_out"], depth=2000, storage=Storage.BLOCK),
     }
     with pytest.raises(ConfigError) as error:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Yosys: counts per instance, clear errors, and the netlist equals the integers."""
 
+import random
 import re
 from pathlib import Path
 
@@ -12,12 +13,17 @@ from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.rtl import Structure, emit_rtl
 from hwbnn.errors import ToolError
 from hwbnn.ir.design import Design
-from hwbnn.ir.dtype import BIPOLAR
+from hwbnn.ir.dtype import BIPOLAR, unsigned
 from hwbnn.ir.fifo import Fifo, Storage
-from hwbnn.ir.unit import Family, Style
+from hwbnn.ir.unit import Family, Folding, Style
+from hwbnn.ir.window import Window
 from hwbnn.tools import cosim, yosys
-from hwbnn.units import Mvu
-from tests.units.single import single
+from hwbnn.units.depthwise_mvu import DepthwiseMvu
+from hwbnn.units.max_pool import MaxPool
+from hwbnn.units.mvu import Mvu
+from hwbnn.units.sliding_window import SlidingWindow
+from hwbnn.units.width_converter import WidthConverter
+from tests.units.single import random_frames, single
 
 need_yosys = pytest.mark.skipif(not yosys.available(), reason="needs pip install 'hwbnn[synth]'")
 
@@ -55,25 +61,57 @@ def test_counts_each_instance(family: Family, tmp_path: Path) -> None:
     assert report.total.lut >= unit.lut + report.instances["fifo_before"].lut
 
 
-@need_yosys
-def test_netlist_equals_the_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    design = small()
-    files = emit_rtl(design, structure=Structure.XC7)
-    gates = yosys.netlist(files, design.name, "unit_dut", work=tmp_path)
-    assert "LUT6_2" in gates.text("gates.sv") and "CARRY4" in gates.text("gates.sv")
+def run_gates(
+    design: Design, frames: np.ndarray, family: Family, work: Path, patch: pytest.MonkeyPatch
+) -> FileSet:
+    """Run a design whose unit is a netlist of Yosys and compare outputs; return the netlist."""
+    structure = Structure.XC7 if family is Family.XC7 else Structure.ECP5
+    gates = yosys.netlist(emit_rtl(design, structure=structure), design.name, "unit_dut", work=work)
 
     def bench_with_gates(designs: list[Design]) -> FileSet:
         sources = bench.emit_bench(designs)
         (top,) = (slot.module for slot in bench.slots(designs))
         text = sources.text(f"{top}.sv")
-        text = re.sub(r"hwbnn_mvu #\(.*?\) unit_dut", "gates unit_dut", text, flags=re.DOTALL)
+        text, count = re.subn(
+            r"hwbnn_\w+ #\([^;]*?\) unit_dut", "gates unit_dut", text, flags=re.DOTALL
+        )
+        assert count == 1
         return FileSet({**sources.files, **gates.files, f"{top}.sv": text.encode()})
 
-    monkeypatch.setattr(cosim, "emit_bench", bench_with_gates)
-    frames = np.random.default_rng(5).choice([-1, 1], (50, 40))
-    found = cosim.cosim(design, frames, cache=tmp_path / "cache")
+    patch.setattr(cosim, "emit_bench", bench_with_gates)
+    found = cosim.cosim(design, frames, cache=work / "cache")
     assert found.complete
     np.testing.assert_array_equal(found.output, design.run(frames))
+    return gates
+
+
+@need_yosys
+def test_netlist_equals_the_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = np.random.default_rng(5).choice([-1, 1], (50, 40))
+    gates = run_gates(small(), frames, Family.XC7, tmp_path, monkeypatch)
+    assert "LUT6_2" in gates.text("gates.sv") and "CARRY4" in gates.text("gates.sv")
+
+
+ZERO = np.zeros(1, np.int64)
+PADDED = Window(7, 6, (3, 3), (2, 1), padding=(1, 1, 0, 1))
+UNITS = {
+    "window": SlidingWindow(unsigned(2), 4, PADDED, ZERO, lanes=2),
+    "window of columns": SlidingWindow(unsigned(2), 4, PADDED, ZERO, lanes=12),
+    "window, long": SlidingWindow(BIPOLAR, 3, Window(20, 20, (3, 3)), -np.ones(1, np.int64)),
+    "converter": WidthConverter(BIPOLAR, 39, 13, 9, vectors=3),
+    "pool": MaxPool(unsigned(2), 6, 4, np.arange(6) % 2 == 1, 3, pe=2),
+    "depthwise": DepthwiseMvu.examples()[0].fold(Folding(pe=2)),
+}
+
+
+@pytest.mark.slow
+@need_yosys
+@pytest.mark.parametrize("name", UNITS)
+def test_netlist_of_a_unit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = UNITS[name]
+    design = single(unit, before=Fifo(unit.inputs[0], 3), after=Fifo(unit.outputs[0], 4))
+    frames = random_frames(unit.inputs[0], 4, random.Random(5))
+    run_gates(design, frames, Family.XC7, tmp_path, monkeypatch)
 
 
 @need_yosys

@@ -19,7 +19,7 @@ from hwbnn.tools.csim import headers_folder
 from hwbnn.tools.output import write
 from hwbnn.tools.process import run
 from hwbnn.tools.verilator import find_compiler
-from hwbnn.units import UNITS
+from hwbnn.units import UNITS, SlidingWindow
 
 FRAMES = 24
 BATCH = 48  # designs in one program
@@ -28,6 +28,8 @@ BATCH = 48  # designs in one program
 def every(unit: Unit) -> list[Folding]:
     """All divisors, and lanes that need padding."""
     legal = list(unit.foldings())
+    if isinstance(unit, SlidingWindow):
+        return legal  # a window's lanes divide the channels
     pe, simd = (max(getattr(f, knob) for f in legal) for knob in ("pe", "simd"))
     ragged = [Folding(max(1, pe - 1), simd // 2 + 1), Folding(pe // 2 + 1, max(1, simd - 1))]
     return list(dict.fromkeys([*legal, *ragged]))

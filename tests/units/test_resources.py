@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Modelled resources of width converters, tables and FIFOs against what Yosys makes of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwbnn.emit.rtl import Structure, emit_rtl
+from hwbnn.ir.dtype import BIPOLAR, signed, unsigned
+from hwbnn.ir.fifo import Fifo, Storage
+from hwbnn.ir.unit import Family, Resources, Unit
+from hwbnn.tools import yosys
+from hwbnn.units.lookup import Lookup
+from hwbnn.units.width_converter import WidthConverter
+from tests.units.single import single
+
+VALUES = np.random.default_rng(1).integers(-128, 128, (1, 256))
+UNITS = {
+    "even": WidthConverter(BIPOLAR, 144, 72, 48),
+    "odd": WidthConverter(BIPOLAR, 576, 13, 64),
+    "late last beat": WidthConverter(signed(8), 576, 3, 27),
+    "table": Lookup(VALUES, unsigned(8), signed(8), 3, 8),
+}
+STRUCTURES = {Family.XC7: Structure.XC7, Family.ECP5: Structure.ECP5}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", Family)
+@pytest.mark.parametrize("name", UNITS)
+def test_model_is_within_a_quarter(name: str, family: Family, tmp_path: Path) -> None:
+    unit: Unit = UNITS[name]
+    before = Fifo(unit.inputs[0], 20, Storage.LUTRAM)
+    after = Fifo(unit.outputs[0], 20, Storage.SRL)
+    files = emit_rtl(single(unit, before=before, after=after), structure=STRUCTURES[family])
+    counted = yosys.synthesise(files, "single", family, work=tmp_path).instances
+    modelled: dict[str, Resources] = {
+        "unit_dut": unit.resources(family),
+        "fifo_before": before.resources(family),
+        "fifo_after": after.resources(family),
+    }
+    for instance, cost in modelled.items():
+        assert cost.lut == pytest.approx(counted[instance].lut, rel=0.25), instance
+        assert cost.ff == pytest.approx(counted[instance].ff, rel=0.25, abs=2), instance
+        assert cost.bram == counted[instance].bram, instance
