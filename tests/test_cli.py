@@ -634,6 +634,7 @@ def test_pictures_in_colour(tmp_path: Path) -> None:
     assert read_images([tmp_path / "a.png"]).pixels.shape == (1, 20)
 
 
+@pytest.mark.slow
 def test_cnv_takes_colour_pictures(hwbnn: Run, tmp_path: Path) -> None:
     picture = np.random.default_rng(2).integers(0, 256, (32, 32, 3), np.uint8)
     Image.fromarray(picture).save(tmp_path / "a.png")

@@ -263,6 +263,7 @@ def test_zoo(name: str) -> None:
     assert len(graph.classes) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tfc-w1a1.onnx", "tfc-w1a2.onnx"])
 @pytest.mark.parametrize("count", [200, pytest.param(5000, marks=pytest.mark.slow)])
 def test_trained_models_on_digits(name: str, count: int) -> None:
@@ -277,6 +278,7 @@ def test_trained_models_on_digits(name: str, count: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_trained_convolutional_network() -> None:
     """CNV takes pixels as they are: 0 to 255."""
     model = shared("cnv-w1a1.onnx")

@@ -195,6 +195,7 @@ def non_monotone(inputs: int, **options: object) -> onnx.ModelProto:
     return model
 
 
+@pytest.mark.slow
 def test_non_monotone_is_a_table_or_refused() -> None:
     graph = import_model(non_monotone(16), name="m")
     assert "Table" in [type(op).__name__ for op in graph.ops]
@@ -208,6 +209,7 @@ def test_non_monotone_is_a_table_or_refused() -> None:
     )
 
 
+@pytest.mark.slow
 def test_wide_output() -> None:
     model = mlp((784, 64, 10), input_bits=8, weight_bits=8, act_bits=8, relu=True)
     assert re.fullmatch(

@@ -139,6 +139,7 @@ def every_design(name: str, floor: int) -> list[tuple[int, Resources]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_fastest_is_the_best_of_all_foldings(name: str) -> None:
     design = lower(SMALL[name])
@@ -161,6 +162,7 @@ def test_fastest_is_the_best_of_all_foldings(name: str) -> None:
             assert share(found.resources, priced) == pytest.approx(least, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_cheapest_is_the_best_of_all_foldings(name: str) -> None:
     design = lower(SMALL[name])

@@ -63,6 +63,7 @@ def bench(work: Path, folder: Path) -> tuple[int, str]:
     return done.returncode, (done.stdout + done.stderr).strip().replace(str(folder), "tb")
 
 
+@pytest.mark.slow
 def test_bench_passes(simulated) -> None:
     assert bench(simulated, simulated / "tb") == (0, "mlp: 8 frames agree")
 
@@ -78,6 +79,7 @@ def test_make_runs_the_bench(simulated) -> None:
     assert process.run(argv, cwd=simulated).output.endswith("mlp: 8 frames agree\n")
 
 
+@pytest.mark.slow
 def test_multi_bit_network(tmp_path) -> None:
     graph = integer_mlp(unsigned(2), signed(3), unsigned(3))
     made = finished(graph, {"fc0": Knobs(5, 3), "fc1": Knobs(2, 4)})

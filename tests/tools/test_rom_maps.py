@@ -29,6 +29,7 @@ endmodule
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not yosys.available(), reason="needs pip install 'hwbnn[synth]'")
 @pytest.mark.parametrize("family", list(Family))
 def test_maps_are_the_words(family: Family, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def mvu(depth: int = 4) -> Design:
     return single(unit, before=Fifo(unit.inputs[0], depth), after=Fifo(unit.outputs[0], depth))
 
 
+@pytest.mark.slow
 def test_wide_beats(cache) -> None:
     """784 pixels of 8 bits in one beat; and two designs in one program do not meet."""
     rng = random.Random(3)
@@ -51,6 +52,7 @@ def test_wide_beats(cache) -> None:
         assert result.complete
 
 
+@pytest.mark.slow
 def test_gates_and_cycles_are_those_of_the_contract(cache) -> None:
     """A queue's input is on when the gate is; a word written in cycle t can be read in t + 1."""
     stream = Stream(unsigned(4), 1, 300)
@@ -65,6 +67,7 @@ def test_gates_and_cycles_are_those_of_the_contract(cache) -> None:
     assert result.pops["only"] == Events.of(result.output_cycles)
 
 
+@pytest.mark.slow
 def test_full_rate_is_one_beat_a_cycle(cache) -> None:
     stream = Stream(unsigned(8), 4, 64)
     result = cosim(queue(stream), random_frames(stream, 4, random.Random(1)), cache=cache)
@@ -82,6 +85,7 @@ def test_max_cycles_says_how_far_it_came(cache) -> None:
     assert compare(queue(stream), frames, cache=cache, max_cycles=21).equal
 
 
+@pytest.mark.slow
 def test_a_design_that_stops_for_ever_ends(cache) -> None:
     """A unit that is told to wait for more input than it gets: no beat, no endless run."""
     design = mvu()
@@ -93,6 +97,7 @@ def test_a_design_that_stops_for_ever_ends(cache) -> None:
     assert result.cycles == 5000
 
 
+@pytest.mark.slow
 def test_program_is_built_once(tmp_path, monkeypatch) -> None:
     design = mvu()
     frames = random_frames(design.input.stream, 3, random.Random(2))
@@ -110,6 +115,7 @@ def test_program_is_built_once(tmp_path, monkeypatch) -> None:
     assert (turned.output == other.run(frames)).all()
 
 
+@pytest.mark.slow
 def test_old_programs_are_forgotten(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(verilator, "KEPT_PROGRAMS", 1)
     for lanes in (1, 2):
@@ -118,6 +124,7 @@ def test_old_programs_are_forgotten(tmp_path, monkeypatch) -> None:
     assert len(list(tmp_path.glob("*/bench"))) == 1
 
 
+@pytest.mark.slow
 def test_block_ram_is_one_cycle_later(cache) -> None:
     stream = Stream(unsigned(8), 1, 8)
     design = queue(stream, 4).with_fifos({"only": Fifo(stream, 4, Storage.BLOCK)})

@@ -47,6 +47,7 @@ def small(style: Style = Style.DISTRIBUTED) -> Design:
     return single(unit, before=fifo, after=Fifo(unit.outputs[0], 2, Storage.LUTRAM))
 
 
+@pytest.mark.slow
 @need_yosys
 @pytest.mark.parametrize("family", list(Family))
 def test_counts_each_instance(family: Family, tmp_path: Path) -> None:
@@ -85,6 +86,7 @@ def run_gates(
     return gates
 
 
+@pytest.mark.slow
 @need_yosys
 def test_netlist_equals_the_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = np.random.default_rng(5).choice([-1, 1], (50, 40))

@@ -92,6 +92,7 @@ CNV = ("cnv-w1a1", Style.DYNAMO)
 CNN = ("cnn-w1a1", Style.DYNAMO)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "style"), [CNV, CNN, ("cnn-w1a2", Style.TORCHSCRIPT)])
 def test_export_is_the_network(name: str, style: Style) -> None:
     made = exported(name, style)

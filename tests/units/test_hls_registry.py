@@ -119,6 +119,7 @@ def prove(many: list[Design], folder: Path, *, branch: str = "") -> None:
     assert output.count("frames agree") == len(many), output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", UNITS, ids=lambda kind: kind.__name__)
 def test_sample_is_run(kind: type[Unit], tmp_path: Path) -> None:
     prove(list(designs(kind, sample)), tmp_path)
