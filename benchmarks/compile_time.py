@@ -14,7 +14,7 @@ from tests.models import lfc
 
 RUNS = 7
 # FINN-plus 1.6.1, estimate only, on a machine of this size with 2 cores; not run here.
-FINN_PLUS_SECONDS = {"TFC": 4.3, "LFC": 74.0}
+FINN_PLUS_SECONDS = {"TFC": 4.3, "LFC": 74.0, "CNV": 54.0}
 
 
 def seconds(model: Path, folder: Path) -> float:
@@ -27,13 +27,14 @@ def seconds(model: Path, folder: Path) -> float:
 
 
 def main() -> None:
-    """Build TFC and an LFC-size network several times and record the medians."""
+    """Build TFC, an LFC-size network and CNV several times and record the medians."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         large = folder / "lfc.onnx"
         large.write_bytes(lfc(seed=0).SerializeToString())
         rows = []
-        for name, model in (("TFC", zoo.path("tfc-w1a1")), ("LFC", large)):
+        models = {"TFC": zoo.path("tfc-w1a1"), "LFC": large, "CNV": zoo.path("cnv-w1a1")}
+        for name, model in models.items():
             seconds(model, folder / "out")  # fills the caches of numba and Python
             times = [seconds(model, folder / "out") for _ in range(RUNS)]
             median = statistics.median(times)

@@ -9,23 +9,34 @@ import numpy as np
 
 from benchmarks.record import record
 from hwbnn.ir.design import Design
+from hwbnn.ir.graph import Graph
 from hwbnn.ir.unit import Knobs
 from hwbnn.sim.engine import performance, simulate
 from hwbnn.sim.schedule import State, schedule
 from hwbnn.sim.steady import settle
 from hwbnn.tools.cosim import CosimResult, cosim
-from tests.graphs import TFC, TFC_64_CYCLES, TFC_UNROLLED, binary_mlp, finished, pixels
+from tests.graphs import (
+    BNN_PYNQ_FOLDING,
+    TFC,
+    TFC_64_CYCLES,
+    TFC_UNROLLED,
+    binary_mlp,
+    cnv,
+    finished,
+    pixels,
+)
 
 RUNS = 5
 FRAMES = 1000
 CYCLES = 300_000  # that Verilator simulates, at least
 LFC = (784, 1024, 1024, 1024, 10)
-DESIGNS: dict[str, tuple[tuple[int, ...], dict[str, Knobs]]] = {
-    "TFC, 64 cycles a frame": (TFC, TFC_64_CYCLES),
-    "TFC, unrolled": (TFC, TFC_UNROLLED),
-    "TFC, serial": (TFC, {}),
+DESIGNS: dict[str, tuple[Graph, dict[str, Knobs]]] = {
+    "CNV, folding of BNN-PYNQ": (cnv(), BNN_PYNQ_FOLDING),
+    "TFC, 64 cycles a frame": (binary_mlp(TFC), TFC_64_CYCLES),
+    "TFC, unrolled": (binary_mlp(TFC), TFC_UNROLLED),
+    "TFC, serial": (binary_mlp(TFC), {}),
     "LFC, 4096 cycles a frame": (
-        LFC,
+        binary_mlp(LFC),
         {
             "q": Knobs(1),
             "fc0": Knobs(32, 16),
@@ -62,8 +73,7 @@ def verilator_speed(design: Design, few: np.ndarray, many: np.ndarray) -> float:
 def main() -> None:
     """Measure each design, and record cycles a second and the time of 1000 frames."""
     rows = []
-    for name, (sizes, foldings) in DESIGNS.items():
-        graph = binary_mlp(sizes)
+    for name, (graph, foldings) in DESIGNS.items():
         design = finished(graph, foldings)
         found = performance(design, frames=FRAMES)  # compiles the kernels
         count = max(20, int(CYCLES / found.period))
