@@ -127,8 +127,9 @@ def _conv(graph: Graph, op: Conv, follower: Staircase | None) -> Iterator[tuple[
         sent = op.fill if shift is None else source.min
         fill = np.array([sent])
         ends = min(ends[0], sent), max(ends[1], sent)
-    if _slides(window):
-        groups = 1 if _depthwise(op) else op.groups
+    groups = 1 if _depthwise(op) else op.groups
+    regrouped = groups > 1 and window.taps > 1  # groups come one after another, with all their taps
+    if _slides(window) or regrouped:
         yield "_window", SlidingWindow(source, op.channels, window, fill, groups)
         op = replace(op, weights=op.weights[:, window.by_columns])
     if _depthwise(op):

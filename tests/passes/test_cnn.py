@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 
 from hwbnn.ir.design import Instance
-from hwbnn.ir.dtype import BIPOLAR, unsigned
+from hwbnn.ir.dtype import BIPOLAR, signed, unsigned
+from hwbnn.ir.graph import Graph, Preprocess
+from hwbnn.ir.ops import Conv, Input
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.text import graph_text
 from hwbnn.ir.unit import Unit
+from hwbnn.ir.window import Window
 from hwbnn.passes import adapt, lower
 from hwbnn.passes.adapt import converters
 from hwbnn.passes.fold import with_units
@@ -65,3 +68,20 @@ def test_converters_join_streams_that_are_cut_otherwise(
     for unit in found:
         beats = unit.outputs[0].pack(unit.run(unit.inputs[0].unpack(beats))[0])
     np.testing.assert_array_equal(wanted.unpack(beats), values)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_groups_of_a_kernel_that_is_the_whole_image(groups: int) -> None:
+    """Battery, seed 107: groups come one after another, so the image's order will not do."""
+    rng = np.random.default_rng(groups)
+    window, bit = Window(2, 3, (2, 3)), np.array([-1, 1])
+    weights = rng.choice(bit, (8, 6, 4 // groups))
+    ops = (
+        Input("x", 24, unsigned(2), 6),
+        Conv("conv", "x", weights, BIPOLAR, window, signed(8), groups),
+    )
+    graph = Graph("whole", ops, "conv", (4, 2, 3), Preprocess())
+    frames = pixels(graph, 5)
+    design = adapt(lower(graph))
+    np.testing.assert_array_equal(design.run(frames), reference(graph, frames))
+    assert len(design.instances) == (1 if groups == 1 else 2)
