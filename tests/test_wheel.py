@@ -45,8 +45,8 @@ def test_installed_wheel_builds(wheel: Path, tmp_path: Path):
     subprocess.run(argv, check=True)
     # the libraries of this environment, without its editable hwbnn
     (packages,) = (home / "lib").glob("python*/site-packages")
-    for folder in site.getsitepackages():
-        for entry in Path(folder).iterdir():
+    for folder in filter(Path.is_dir, map(Path, site.getsitepackages())):
+        for entry in folder.iterdir():
             if "hwbnn" not in entry.name and not (packages / entry.name).exists():
                 (packages / entry.name).symlink_to(entry)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
