@@ -94,7 +94,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _to_onnx(model: Network, style: Style) -> onnx.ModelProto:
-    image = torch.zeros(1, *model.shape.image)
+    image = torch.zeros(1, *model.image)
     names = {"input_names": ["input"], "output_names": ["logits"]}
     with _quiet():
         if style is Style.DYNAMO:

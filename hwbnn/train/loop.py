@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,9 @@ from torch.nn import functional
 
 from hwbnn.errors import ConfigError
 from hwbnn.train.dataset import Bytes, Dataset
-from hwbnn.train.networks import Network, network
+from hwbnn.train.method import Method
+from hwbnn.train.methods import method
+from hwbnn.train.networks import Image, Network, network
 from hwbnn.train.run import Run, load_run, save_run
 
 
@@ -24,6 +26,7 @@ class Recipe:
     """All that decides the result of a training, with the data and the network."""
 
     epochs: int
+    method: Method = field(default_factory=lambda: method("ste"))
     seed: int = 0
     learning_rate: float = 1e-2
     batch: int = 128
@@ -35,6 +38,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ConfigError(f"epochs: must be 1 or more, not {self.epochs}; name more epochs")
+
+    def __str__(self) -> str:
+        values = vars(self) | {"method": str(self.method)}
+        return " ".join(f"{name}={value}" for name, value in values.items())
 
 
 @dataclass(frozen=True)
@@ -92,19 +99,24 @@ def _step(run: Run, recipe: Recipe, x: Tensor, y: Tensor) -> float:
     with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
         logits = run.model(x)
     loss = functional.cross_entropy(logits.float() * run.model.logit_scale, y)
+    if recipe.method.penalty is not None:
+        loss = loss + recipe.method.penalty(run.model)
     run.optimizer.zero_grad()
     loss.backward()
     run.optimizer.step()
     run.schedule.step()
-    with torch.no_grad():
-        for layer in run.model.binary_layers():
-            layer.weight.clamp_(-1.0, 1.0)
+    if (clip := recipe.method.clip) is not None:
+        with torch.no_grad():
+            for layer in run.model.binary_layers():
+                layer.weight.clamp_(-clip, clip)
     return float(loss.detach())
 
 
 def _epoch(run: Run, recipe: Recipe, data: Dataset, rest: Tensor) -> float:
     """Train once over the images numbered `rest`; return the mean loss."""
     run.model.train()
+    if recipe.method.advance is not None:
+        recipe.method.advance(run.model, run.epochs / max(1, recipe.epochs - 1))
     shuffled = rest[torch.randperm(len(rest), generator=run.generator)]
     parts = _parts(len(rest) // recipe.batch * recipe.batch, recipe.batch)
     loss = 0.0
@@ -120,23 +132,23 @@ def _epoch(run: Run, recipe: Recipe, data: Dataset, rest: Tensor) -> float:
 def _begin(name: str, data: Dataset, recipe: Recipe, images: int) -> Run:
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(recipe.seed)
-    model = network(name, classes=len(data.classes))
-    _check(name, model, data, recipe, images)
+    _check(recipe, images)
+    classes = len(data.classes)
+    model = network(name, how=recipe.method, image=image_of(data), classes=classes)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+    optimizer = recipe.method.optimizer(model, recipe.learning_rate)
     steps = recipe.epochs * (images // recipe.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     return Run(model, optimizer, schedule, torch.Generator().manual_seed(recipe.seed))
 
 
-def _check(name: str, model: Network, data: Dataset, recipe: Recipe, images: int) -> None:
-    wanted, given = model.shape.image, as_pixels(data.train_images[:1]).shape[1:]
-    if wanted != given:
-        shapes = ["x".join(map(str, (*shape[1:], shape[0]))) for shape in (wanted, given)]
-        raise ConfigError(
-            f"data: must hold images of {shapes[0]} for {name}, not {shapes[1]} as {data.name}; "
-            "choose another set with --data, or another network"
-        )
+def image_of(data: Dataset) -> Image:
+    """Return the channels, height and width of a set's images."""
+    channels, height, width = as_pixels(data.train_images[:1]).shape[1:]
+    return channels, height, width
+
+
+def _check(recipe: Recipe, images: int) -> None:
     if images < recipe.batch:
         raise ConfigError(
             f"batch: must be at most the {images} training images, not {recipe.batch}; "

@@ -13,6 +13,7 @@ from brevitas.inject.enum import (
     ScalingImplType,
     ScalingPerOutputType,
 )
+from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
 from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 
 
@@ -33,6 +34,10 @@ class BinaryWeight(_Quant, WeightQuantSolver):
     quant_type = QuantType.BINARY
     bit_width = 1
     scaling_const = 1.0
+
+
+class EightBitWeight(Int8WeightPerTensorFixedPoint):
+    """Weights -127 to +127 in steps of the power of two that the largest of them needs."""
 
 
 class BinaryActivation(_Quant, ActQuantSolver):

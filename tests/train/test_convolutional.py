@@ -101,7 +101,7 @@ def test_export_is_the_network(name: str, style: Style) -> None:
     assert np.array_equal(export.execute(made.file, made.samples), expected)
     assert np.array_equal(np.rint(expected), expected)
     dims = [dim.dim_value for dim in made.file.graph.input[0].type.tensor_type.shape.dim]
-    assert dims == [1, *made.network.shape.image]
+    assert dims == [1, *made.network.image]
 
 
 def test_order_of_layers() -> None:
@@ -179,8 +179,8 @@ def test_images_must_fit_the_network() -> None:
     with pytest.raises(ConfigError) as error:
         train("cnv-w1a1", TINY, RECIPE)
     assert str(error.value) == (
-        "data: must hold images of 32x32x3 for cnv-w1a1, not 28x28x1 as tiny; "
-        "choose another set with --data, or another network"
+        "cnv-w1a1: images must be at least 32x32, not 28x28; "
+        "choose another data set with --data, or another network"
     )
 
 

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training methods by name, each in a file of its own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hwbnn.errors import ConfigError
+from hwbnn.train.method import Method
+from hwbnn.train.methods.float32 import float32
+from hwbnn.train.methods.ste import ste
+
+METHODS: dict[str, Callable[..., Method]] = {
+    "float32": float32,
+    "ste": ste,
+}
+
+
+def method(name: str, **options: Any) -> Method:
+    """Make a method by its name; the options are those of its own function."""
+    if name not in METHODS:
+        raise ConfigError(f"method: must be a known one, not {name}; choose {', '.join(METHODS)}")
+    make = METHODS[name]
+    known = tuple(inspect.signature(make).parameters)
+    for option in options:
+        if option not in known:
+            choices = f"choose {', '.join(known)}" if known else "leave it out: it has none"
+            raise ConfigError(f"method {name}: must know the option, not {option}; {choices}")
+    return replace(make(**options), options=tuple(sorted(options.items())))

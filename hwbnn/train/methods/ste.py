@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Straight-through: the gradient of a sign is that of the identity, of activations where |x| <= 1.
+
+Courbariaux et al., Binarized Neural Networks, arXiv 1602.02830, section 1.3: forward sign(x),
+backward g * 1[|x| <= 1]; latent weights are clamped to -1..+1.
+"""
+
+from __future__ import annotations
+
+from hwbnn.train.method import Method
+from hwbnn.train.quantizers import BinaryActivation, BinaryWeight
+
+
+def ste() -> Method:
+    """Return the method that the others are measured by."""
+    return Method("ste", "arXiv 1602.02830", BinaryWeight, BinaryActivation)
