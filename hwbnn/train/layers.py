@@ -7,10 +7,13 @@ from typing import Any
 
 import brevitas.nn as qnn
 import torch
+from brevitas.quant.solver import ActQuantSolver
 from torch import Tensor, nn
 
 from hwbnn.train.method import Method
-from hwbnn.train.quantizers import EightBitWeight
+from hwbnn.train.quantizers import EightBitActivation, EightBitWeight
+
+STEPS = 256  # of eight bits
 
 
 class Centre(nn.Module):
@@ -76,12 +79,66 @@ class Dense(nn.Module):
         return torch.cat([x, self.body(x)], 1)
 
 
-def activation(method: Method, channels: int) -> nn.Module:
-    """Return what makes the method's 1-bit activations of `channels` channels."""
+def activation(method: Method, channels: int, *, padding: int = 0) -> nn.Module:
+    """Return what makes the method's 1-bit activations of `channels` channels.
+
+    padding: maps grow by it on each side, by the smaller of the two values. It stands in front
+    of the quantizer, which makes it right for any scale and for activations 0 and 1; behind the
+    trained threshold, which must not move it. A ReLU makes zeros of it.
+    """
+    pad: list[nn.Module] = [nn.ConstantPad2d(padding, -1.0)] if padding > 0 else []
     if method.activation is None:
+        return _row([*pad, nn.ReLU()])
+    shift: list[nn.Module] = [Shift(channels)] if method.learnt_threshold else []
+    return _row([*shift, *pad, qnn.QuantIdentity(act_quant=method.activation)])
+
+
+def _row(layers: list[nn.Module]) -> nn.Module:
+    return layers[0] if len(layers) == 1 else nn.Sequential(*layers)
+
+
+def pixels() -> list[nn.Module]:
+    """Return the layers that turn images of 0..1 into -1..1 in steps of 1/128."""
+    return [Centre(), qnn.QuantIdentity(act_quant=EightBitActivation)]
+
+
+def relu8(method: Method, *, top: float = 4.0) -> nn.Module:
+    """Return a ReLU to 256 steps from 0 to below `top`, a power of two; a float method has none.
+
+    It stands where a multi-bit layer takes its input: behind a batch norm 4 is reached by one
+    value in 30000.
+    """
+    if method.weight is None:
         return nn.ReLU()
-    quantizer: nn.Module = qnn.QuantIdentity(act_quant=method.activation)
-    return nn.Sequential(Shift(channels), quantizer) if method.learnt_threshold else quantizer
+    quantizer: nn.Module = qnn.QuantReLU(act_quant=_steps(0.0, top))
+    return quantizer
+
+
+def clip8(method: Method, *, top: float = 1.0) -> nn.Module:
+    """Return a clip to 256 steps from -top to below top, a power of two; a float method clips."""
+    if method.weight is None:
+        return nn.Hardtanh(-top, top)
+    quantizer: nn.Module = qnn.QuantIdentity(act_quant=_steps(-top, top))
+    return quantizer
+
+
+def _steps(bottom: float, top: float) -> type[ActQuantSolver]:
+    class Steps(EightBitActivation):
+        signed = bottom < 0
+        min_val = bottom
+        max_val = top - (top - bottom) / STEPS
+
+    return Steps
+
+
+def norm(channels: int, *, maps: bool = True, scale: bool = True) -> nn.Module:
+    """Return a batch norm of maps, or of the outputs of a dense layer.
+
+    scale: False fixes its factor to 1, so that it never turns the order of its values around.
+    """
+    layer: nn.Module = nn.BatchNorm2d(channels) if maps else nn.BatchNorm1d(channels)
+    layer.get_parameter("weight").requires_grad_(scale)
+    return layer
 
 
 def conv(
@@ -140,11 +197,11 @@ def conv8(
     return layer
 
 
-def linear8(method: Method, fan_in: int, fan_out: int) -> nn.Module:
+def linear8(method: Method, fan_in: int, fan_out: int, *, bias: bool = True) -> nn.Module:
     """Return a dense layer with 8-bit weights and a float bias, for the end of a network."""
     float_weights = method.weight is None
     layer: nn.Module = qnn.QuantLinear(
-        fan_in, fan_out, bias=True, weight_quant=None if float_weights else EightBitWeight
+        fan_in, fan_out, bias=bias, weight_quant=None if float_weights else EightBitWeight
     )
     return layer
 

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="torch (extra train) is not installe
 pytest.importorskip("brevitas", reason="brevitas (extra train) is not installed")
 
 from hwbnn.errors import ConfigError  # noqa: E402
-from hwbnn.train import data, export, loop, ship  # noqa: E402
+from hwbnn.train import data, export, ship  # noqa: E402
 from hwbnn.train.dataset import Dataset  # noqa: E402
 from hwbnn.train.export import Style  # noqa: E402
 from hwbnn.train.loop import Epoch, Recipe, as_input, train  # noqa: E402
@@ -160,21 +160,6 @@ def test_a_stopped_training_goes_on(tmp_path: Path, stopped: int) -> None:
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
-def test_a_checkpoint_of_another_training(tmp_path: Path) -> None:
-    file = tmp_path / "run.pt"
-    once = Recipe(epochs=1, batch=64)
-    train("tfc-w1a1", TINY, once, checkpoint=file)
-    with pytest.raises(ConfigError) as error:
-        train("tfc-w1a2", TINY, once, checkpoint=file)
-    assert str(error.value) == (
-        f"{file}: must be a checkpoint of tfc-w1a2 tiny {once}, "
-        f"not of tfc-w1a1 tiny {once}; name another file"
-    )
-    file.write_bytes(b"no checkpoint")
-    with pytest.raises(ConfigError, match="must be a checkpoint of hwbnn.train, not another file"):
-        train("tfc-w1a1", TINY, once, checkpoint=file)
-
-
 def test_images_must_fit_the_network() -> None:
     with pytest.raises(ConfigError) as error:
         train("cnv-w1a1", TINY, RECIPE)
@@ -182,21 +167,3 @@ def test_images_must_fit_the_network() -> None:
         "cnv-w1a1: images must be at least 32x32, not 28x28; "
         "choose another data set with --data, or another network"
     )
-
-
-def test_augmentation_keeps_the_channels_together() -> None:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.arange(1.0, 2 * 3 * 4 * 5 + 1).reshape(2, 3, 4, 5)
-    x[:, 1:] = x[:, :1] + torch.tensor([100.0, 200.0])[:, None, None]
-    moved = loop._shifted(x, 1, generator)
-    assert moved.shape == x.shape
-    inside = moved[:, 0] > 0
-    assert torch.equal(
-        (moved[:, 1] - moved[:, 0])[inside], torch.full_like(moved[:, 0], 100)[inside]
-    )
-    mirrored = loop._flipped(torch.cat([x] * 8), generator)
-    same = (mirrored == torch.cat([x] * 8)).flatten(1).all(1)
-    turned = (mirrored == torch.cat([x] * 8).flip(3)).flatten(1).all(1)
-    assert (same ^ turned).all()
-    assert same.any()
-    assert turned.any()

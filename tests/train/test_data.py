@@ -2,7 +2,10 @@
 """The loaders read what they should, and say what is missing."""
 
 import gzip
+import hashlib
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -67,9 +70,14 @@ def test_unknown_set() -> None:
     with pytest.raises(ConfigError) as error:
         data.load("cifar")
     assert str(error.value) == (
-        "data: must be a known set, not cifar; choose cifar10, fashion-mnist, "
-        "fashion-mnist-32x32x3, mnist, mnist-5000, tiny"
+        "data: must be a known set, not cifar; choose cifar10, cifar100, cifar100-coarse, "
+        "fashion-mnist, fashion-mnist-32x32x3, mnist, mnist-5000, tiny, tiny-32x32x3"
     )
+
+
+def test_the_names_are_known_without_torch() -> None:
+    code = "import sys, hwbnn.train.data; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -95,6 +103,33 @@ def test_truncated_gzip(tmp_path: Path) -> None:
         data.load("mnist", tmp_path)
 
 
+def test_damaged_gzip(tmp_path: Path) -> None:
+    write_folder(tmp_path, packed=True)
+    file = tmp_path / "train-images-idx3-ubyte.gz"
+    content = file.read_bytes()
+    checksum = bytes([content[-8] ^ 1])  # the CRC's first byte
+    file.write_bytes(content[:-8] + checksum + content[-7:])
+    with pytest.raises(ConfigError, match="train-images.*must be a readable IDX file.* CRC check"):
+        data.load("mnist", tmp_path)
+    file.write_bytes(content[:10] + b"\xff" * 40 + content[50:])  # no deflate stream
+    with pytest.raises(ConfigError, match="train-images.*must be a readable IDX file.*copy it"):
+        data.load("mnist", tmp_path)
+    file.write_bytes(b"<html>")
+    with pytest.raises(ConfigError, match="must be a readable IDX file, not Not a gzipped file"):
+        data.load("mnist", tmp_path)
+
+
+def test_labels_out_of_range(tmp_path: Path) -> None:
+    write_folder(tmp_path, packed=False)
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(np.array([1, 10, 2])))
+    with pytest.raises(ConfigError) as error:
+        data.load("mnist", tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}: t10k: labels must be 0 to 9, not 10; name the folder of the four MNIST files "
+        "with --data-dir, or use --data mnist-5000"
+    )
+
+
 def test_images_and_labels_must_match(tmp_path: Path) -> None:
     write_folder(tmp_path, packed=False)
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(4)))
@@ -115,10 +150,18 @@ def test_mnist_5000() -> None:
     )
 
 
-def test_tiny_is_the_same_each_time() -> None:
-    first, second = data.load("tiny"), data.load("tiny")
-    assert np.array_equal(first.train_images, second.train_images)
-    assert first.train_images.dtype == np.uint8
+@pytest.mark.parametrize(
+    ("name", "shape", "digest"),
+    [("tiny", (28, 28), "97dec162924fb4c4"), ("tiny-32x32x3", (32, 32, 3), "7026d5218b8e7675")],
+)
+def test_tiny_is_the_same_each_time(name: str, shape: tuple[int, ...], digest: str) -> None:
+    loaded = data.load(name)
+    assert loaded.name == name
+    assert loaded.train_images.shape == (512, *shape)
+    assert loaded.test_images.shape == (128, *shape)
+    assert set(loaded.train_labels) == set(range(len(loaded.classes)))
+    parts = (loaded.train_images, loaded.train_labels, loaded.test_images, loaded.test_labels)
+    assert hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16] == digest
 
 
 def test_fashion_mnist_as_32x32x3(tmp_path: Path) -> None:
@@ -134,7 +177,8 @@ def test_fashion_mnist_as_32x32x3(tmp_path: Path) -> None:
 
 def test_only_28x28_becomes_32x32x3(tmp_path: Path) -> None:
     write_folder(tmp_path, packed=False)
-    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(np.zeros((3, 28, 27))))
+    for part, count in (("train", 5), ("t10k", 3)):
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx(np.zeros((count, 28, 27))))
     with pytest.raises(
         ConfigError, match=r"^fashion-mnist-32x32x3: images must be 28x28, not 28x27; "
     ):

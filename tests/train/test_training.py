@@ -13,8 +13,8 @@ pytest.importorskip("brevitas", reason="brevitas (extra train) is not installed"
 
 from hwbnn.errors import ConfigError, MismatchError, OutputError  # noqa: E402
 from hwbnn.train import data, export, ship  # noqa: E402
-from hwbnn.train.__main__ import _command, main  # noqa: E402
 from hwbnn.train.export import Style  # noqa: E402
+from hwbnn.train.harden import harden  # noqa: E402
 from hwbnn.train.loop import Epoch, Recipe, accuracy, as_input, train  # noqa: E402
 from hwbnn.train.networks import Network, network  # noqa: E402
 
@@ -89,7 +89,7 @@ def test_a_wrong_export_is_not_written(
     tmp_path: Path, trained: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = network("tfc-w1a1").eval()
-    wrong = export._to_onnx(other, Style.TORCHSCRIPT)
+    wrong = export._to_onnx(harden(other), Style.TORCHSCRIPT)
     monkeypatch.setattr(export, "_to_onnx", lambda model, style: wrong)
     file = tmp_path / "model.onnx"
     with pytest.raises(MismatchError, match="qonnx must give torch's logits, not others on 4 of 4"):
@@ -100,27 +100,10 @@ def test_a_wrong_export_is_not_written(
 @pytest.mark.slow
 def test_many_images_at_once(trained: Network) -> None:
     for style in Style:
-        model = export._to_onnx(export._hardened(trained), style)
+        model = export._to_onnx(harden(trained), style)
         single = export.execute(model, TINY.test_images[:6])
         batched = export.execute(ship.with_batch(model, 3), TINY.test_images[:6], batch=3)
         assert np.array_equal(single, batched)
-
-
-@pytest.mark.slow
-def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "small.onnx"
-    main(["tfc-w1a1", "--data", "tiny", "--epochs", "2", "--batch", "32", "--out", str(out)])
-    assert capsys.readouterr().out.endswith(" of 128 test images\n")
-    entry = json.loads((tmp_path / "manifest.json").read_text())["small"]
-    assert entry["test_accuracy"] > 0.9
-    assert entry["dataset"] == "tiny"
-    assert (tmp_path / entry["golden"]).exists()
-
-
-def test_command_leaves_out_folders() -> None:
-    command = _command(["tfc-w1a1", "--data-dir", "/somewhere", "--seed", "1"])
-    assert command == "python -m hwbnn.train tfc-w1a1 --seed 1"
-    assert _command(["a", "--data-dir=/x"]) == "python -m hwbnn.train a"
 
 
 def test_wrong_choices(tmp_path: Path, trained: Network) -> None:
@@ -130,8 +113,6 @@ def test_wrong_choices(tmp_path: Path, trained: Network) -> None:
         Recipe(epochs=0)
     with pytest.raises(ConfigError, match=r"^batch: must be at most the 469 training images"):
         train("tfc-w1a1", TINY, Recipe(epochs=1, batch=500))
-    with pytest.raises(ConfigError, match=r"^--out: must end in .onnx, not model.pt"):
-        main(["tfc-w1a1", "--out", "model.pt"])
     with pytest.raises(OutputError, match="its folder must exist"):
         export.export(trained, tmp_path / "no" / "m.onnx", samples=TINY.test_images[:1],
                       classes=(), recipe="")  # fmt: skip

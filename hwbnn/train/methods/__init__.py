@@ -10,12 +10,28 @@ from typing import Any
 
 from hwbnn.errors import ConfigError
 from hwbnn.train.method import Method
+from hwbnn.train.methods.approx_sign import approx_sign
+from hwbnn.train.methods.back_to_simplicity import back_to_simplicity
+from hwbnn.train.methods.bnn_plus import bnn_plus
+from hwbnn.train.methods.bop import bop
 from hwbnn.train.methods.float32 import float32
+from hwbnn.train.methods.ir_net import ir_net
+from hwbnn.train.methods.learnt_threshold import learnt_threshold
+from hwbnn.train.methods.self_binarizing import self_binarizing
 from hwbnn.train.methods.ste import ste
+from hwbnn.train.methods.trained_binarization import trained_binarization
 
 METHODS: dict[str, Callable[..., Method]] = {
     "float32": float32,
     "ste": ste,
+    "bnn+": bnn_plus,
+    "self-binarizing": self_binarizing,
+    "back-to-simplicity": back_to_simplicity,
+    "trained-binarization": trained_binarization,
+    "approx-sign": approx_sign,
+    "ir-net": ir_net,
+    "rsign": learnt_threshold,
+    "bop": bop,
 }
 
 

@@ -6,10 +6,17 @@ from __future__ import annotations
 from hwbnn.errors import ConfigError
 from hwbnn.train.method import Method
 from hwbnn.train.methods import method
+from hwbnn.train.networks.alexnet import ALEXNETS
 from hwbnn.train.networks.chains import CHAINS
+from hwbnn.train.networks.densenet import DENSENETS
+from hwbnn.train.networks.dorefa import DOREFA
 from hwbnn.train.networks.network import Architecture, Image, Network
+from hwbnn.train.networks.resnet_e import RESNETS
+from hwbnn.train.networks.vgg_small import VGG
 
-NETWORKS: dict[str, Architecture] = {**CHAINS}
+NETWORKS: dict[str, Architecture] = {
+    **CHAINS, **VGG, **ALEXNETS, **DOREFA, **DENSENETS, **RESNETS
+}  # fmt: skip
 
 __all__ = ["NETWORKS", "Architecture", "Image", "Network", "network"]
 

@@ -52,3 +52,8 @@ def check_image(name: str, image: Image, *, least: int) -> None:
             f"{name}: images must be at least {least}x{least}, not {image[1]}x{image[2]}; "
             "choose another data set with --data, or another network"
         )
+
+
+def widened(channels: int, width: float) -> int:
+    """Return the channels of a network that is `width` times as wide; one at least."""
+    return max(1, round(channels * width))
