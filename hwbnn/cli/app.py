@@ -10,7 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from hwbnn.cli import options as o
-from hwbnn.cli import screen
+from hwbnn.cli import screen, training
+from hwbnn.cli.summary import summary
 from hwbnn.errors import HwbnnError
 from hwbnn.step import Proof, Step
 
@@ -208,6 +209,10 @@ _add(
     Step.FIFO,
 )
 _add(Proof.SYNTH.value, "Count the RTL's resources with Yosys.", Step.FIFO)
+
+
+app.command()(summary)
+app.command()(training.train)
 
 
 @app.command()

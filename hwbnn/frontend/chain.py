@@ -10,10 +10,9 @@ import numpy as np
 
 from hwbnn.errors import ModelError
 from hwbnn.ir.dtype import DType, IntArray
-from hwbnn.ir.graph import FloatArray, Preprocess
+from hwbnn.ir.graph import Arithmetic, DoubleArray, FloatArray, Preprocess
 from hwbnn.ir.window import Window
 
-DoubleArray: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 # Floats (points, columns), and which elements the columns are, to floats.
 Evaluate: TypeAlias = Callable[[FloatArray, IntArray], FloatArray]
 # For each element of a value a number: elements of one number have one function. None: all have.
@@ -116,7 +115,10 @@ class Quantizer:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One elementwise node: floats (points, columns) to floats."""
+    """One elementwise node: floats (points, columns) to floats.
+
+    arithmetic: with an operand a label, if that is all that the node does.
+    """
 
     node: str
     evaluate: Evaluate
@@ -125,6 +127,7 @@ class Step:
     exact: bool = True  # whether the model gives these very floats, not a neighbour
     quantizer: Quantizer | None = None
     width: int = 1  # floats of memory that evaluation takes for each element
+    arithmetic: tuple[Arithmetic, FloatArray] | None = None
 
     def moved(self, take: IntArray) -> "Step":
         """Return the step on a value whose element e is like this one's element take[e]."""

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from hwbnn.errors import ModelError
-from hwbnn.frontend.chain import Affine, DoubleArray, Step
+from hwbnn.frontend.chain import Affine, Step
 from hwbnn.frontend.dense import Values, exact_sums
 from hwbnn.frontend.run_node import Array
 from hwbnn.frontend.weights import Constant, Weights, integer_weights
 from hwbnn.ir.dtype import BIPOLAR, IntArray, smallest
-from hwbnn.ir.graph import FloatArray
+from hwbnn.ir.graph import Arithmetic, DoubleArray, FloatArray
 from hwbnn.ir.ops import Conv, conv_range
 from hwbnn.ir.window import Window
 
@@ -140,4 +140,5 @@ def bias_step(bias: Constant | None, op: Conv, where: str) -> Step | None:
     def evaluate(x: FloatArray, columns: IntArray) -> FloatArray:
         return x + added[columns % op.outputs]
 
-    return Step(where, evaluate, np.arange(op.elements) % op.outputs)
+    labels = np.arange(op.elements) % op.outputs
+    return Step(where, evaluate, labels, arithmetic=(Arithmetic.ADD, added))

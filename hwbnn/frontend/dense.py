@@ -11,7 +11,7 @@ from hwbnn.frontend.chain import Affine, Chain, Levels, Pixels, Step
 from hwbnn.frontend.run_node import attribute
 from hwbnn.frontend.weights import Constant, Weights, binary_grid, integer_weights
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, smallest, unsigned
-from hwbnn.ir.graph import FloatArray
+from hwbnn.ir.graph import Arithmetic, FloatArray
 from hwbnn.ir.ops import Dense, sum_range
 
 MAX_EXACT = 1 << 24  # float32 holds every integer up to here
@@ -132,4 +132,5 @@ def gemm_step(node: onnx.NodeProto, bias: Constant | None, outputs: int, where: 
 
     # onnxruntime may add the bias first, and then round every partial sum.
     whole = alpha == 1 and bool((added == np.rint(added)).all()) and np.abs(added).max() < 1 << 20
-    return Step(where, evaluate, np.arange(outputs), exact=bool(whole))
+    plain = (Arithmetic.ADD, added) if alpha == 1 else None
+    return Step(where, evaluate, np.arange(outputs), exact=bool(whole), arithmetic=plain)

@@ -11,8 +11,14 @@ from hwbnn.frontend.chain import Chain, Labels, Quantizer, Step, joined
 from hwbnn.frontend.run_node import Array, NodeRunner, attribute
 from hwbnn.frontend.weights import Constant, quantizer_dtype
 from hwbnn.ir.dtype import BIPOLAR, IntArray, smallest
-from hwbnn.ir.graph import FloatArray
+from hwbnn.ir.graph import Arithmetic, FloatArray
 
+ARITHMETIC = {
+    "Add": Arithmetic.ADD,
+    "Sub": Arithmetic.SUBTRACT,
+    "Mul": Arithmetic.MULTIPLY,
+    "Div": Arithmetic.DIVIDE,
+}
 BINARY = frozenset({"Add", "Sub", "Mul", "Div", "Max", "Min"})
 UNARY = frozenset(
     {"Relu", "Neg", "Abs", "LeakyRelu", "HardSigmoid", "Floor", "Ceil", "Round", "Sign", "Clip"}
@@ -45,7 +51,8 @@ def elementwise_step(
         return runner(clean, given)[0].reshape(x.shape)
 
     labels = joined(values.labels for values in constants if values is not None)
-    return Step(where, evaluate, labels, _monotone(node, place, constants))
+    monotone = _monotone(node, place, constants)
+    return Step(where, evaluate, labels, monotone, arithmetic=_arithmetic(node, place, constants))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +78,18 @@ def _node(node: onnx.NodeProto, inputs: int) -> onnx.NodeProto:
     del clean.attribute[:]
     clean.attribute.extend(kept)
     return clean
+
+
+def _arithmetic(
+    node: onnx.NodeProto, place: int, constants: list[Values | None]
+) -> tuple[Arithmetic, FloatArray] | None:
+    """What the node does to the chain, if it is one operation with one constant a label."""
+    arithmetic = ARITHMETIC.get(node.op_type)
+    operand = constants[1 - place] if arithmetic is not None else None
+    ordered = arithmetic in (Arithmetic.SUBTRACT, Arithmetic.DIVIDE)
+    if arithmetic is None or operand is None or (ordered and place != 0):
+        return None
+    return arithmetic, operand.floats
 
 
 def _monotone(node: onnx.NodeProto, place: int, constants: list[Values | None]) -> bool:

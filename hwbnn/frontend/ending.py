@@ -7,10 +7,10 @@ from enum import Enum
 import numpy as np
 
 from hwbnn.errors import ModelError
-from hwbnn.frontend.chain import Chain, Levels
+from hwbnn.frontend.chain import Affine, Chain, Entry, Levels, at
 from hwbnn.frontend.names import unique
 from hwbnn.ir.dtype import BIPOLAR, IntArray, signed, smallest
-from hwbnn.ir.graph import FloatArray, OutputValues
+from hwbnn.ir.graph import FloatArray, OutputSteps, OutputValues
 from hwbnn.ir.ops import ArgMax, Dense, Op, Table
 
 MAX_VALUES = 1 << 22  # entries of a table of the model's floats
@@ -32,19 +32,48 @@ def output_floats(chain: Chain, where: str) -> FloatArray:
     if (high - low + 1) * columns > MAX_VALUES:
         raise ModelError(
             f"{where}: output must have at most {MAX_VALUES} values in all, not {columns} x "
-            f"{high - low + 1}; put a quantizer before the output"
+            f"{high - low + 1}, for the hardware to choose the class, or for a formula that is no "
+            "product or sum; let the host choose, or put a quantizer before the output"
         )
     floats = chain.spread(np.arange(low, high + 1)).T
     return floats if examples.size == 1 else floats[function]
 
 
-def output_values(chain: Chain, floats: FloatArray) -> OutputValues | None:
-    """Return the floats as a table, or None if they are the integers themselves."""
+def output_values(chain: Chain, where: str) -> OutputValues | OutputSteps | None:
+    """Return how the floats follow: None if they are the integers themselves.
+
+    A table of every integer's, or a formula where that would be too long.
+    """
     assert chain.entry is not None
+    steps = _steps(chain)
+    if steps is not None and chain.elements * (chain.entry.high - chain.entry.low) > MAX_VALUES:
+        return None if _is_integer(steps, chain.entry) else steps
+    floats = output_floats(chain, where)
     if (floats == np.arange(chain.entry.low, chain.entry.high + 1)).all():
         return None
     rows = floats[:1] if (floats == floats[:1]).all() else floats
     return OutputValues(np.ascontiguousarray(rows), chain.entry.low)
+
+
+def _steps(chain: Chain) -> OutputSteps | None:
+    """Return the formula of a chain that has only arithmetic with constants."""
+    entry, every = chain.entry, np.arange(chain.elements)
+    steps = [step.arithmetic for step in chain.floats]
+    if not isinstance(entry, Affine) or not all(steps):
+        return None
+    operands = (
+        (step.arithmetic[0], step.arithmetic[1].reshape(-1)[at(step.labels, every)])
+        for step in chain.floats
+        if step.arithmetic is not None
+    )
+    rows = entry.labels
+    return OutputSteps(entry.scale[rows], entry.offset[rows], tuple(operands))
+
+
+def _is_integer(formula: OutputSteps, entry: Entry) -> bool:
+    """The floats are the integers themselves."""
+    plain = not formula.steps and (formula.scale == 1).all() and (formula.offset == 0).all()
+    return bool(plain) and max(-entry.low, entry.high) <= 1 << 24  # float32 holds them all
 
 
 def label_ops(ops: tuple[Op, ...], chain: Chain, floats: FloatArray, name: str) -> tuple[Op, ...]:

@@ -114,10 +114,9 @@ def finish(made: Translation, *, output: Output) -> Imported:
             "channels last); take out the transpose at the end, or end with a pool of the whole "
             "image or a dense layer"
         )
-    floats = output_floats(tail, made.name)
     host, ops = _hosted(_upstream(made, last))
-    values = None if choose else output_values(tail, floats)
-    ops = label_ops(ops, tail, floats, label) if choose else ops
+    values = None if choose else output_values(tail, made.name)
+    ops = label_ops(ops, tail, output_floats(tail, made.name), label) if choose else ops
     source = model_inputs(model.graph)[0]
     shape = tuple(int(d.dim_value) for d in source.type.tensor_type.shape.dim[1:])
     graph = Graph(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwbnn.errors import ModelError
-from hwbnn.frontend.chain import Affine, Chain, DoubleArray, Step
+from hwbnn.frontend.chain import Affine, Chain, Step
 from hwbnn.frontend.dense import MAX_EXACT
 from hwbnn.frontend.weights import binary_grid
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, smallest
-from hwbnn.ir.graph import FloatArray
+from hwbnn.ir.graph import DoubleArray, FloatArray
 from hwbnn.ir.ops import SumPool, pool_range
 from hwbnn.ir.window import Window
 

@@ -164,7 +164,7 @@ class NodeRunner:
             return onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:
+        except Exception as error:  # no common class here either
             raise ModelError(_refusal(node, error)) from error
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.fifo import Fifo
-from hwbnn.ir.graph import OutputValues
+from hwbnn.ir.graph import OutputSteps, OutputValues
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family, Resources, Unit
 
@@ -52,7 +52,7 @@ class Design:
     name: str
     instances: tuple[Instance, ...]
     edges: tuple[Edge, ...]
-    output_values: OutputValues | None = None
+    output_values: OutputValues | OutputSteps | None = None
     classes: tuple[str, ...] = ()
 
     @property

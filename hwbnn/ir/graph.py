@@ -2,7 +2,8 @@
 """Graph: the network in integers, as imported and checked against the model."""
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from enum import Enum
+from typing import TypeAlias, assert_never
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.ops import Input, Op, Permute, value_range
 
 FloatArray: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+DoubleArray: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,49 @@ class OutputValues:
         return floats
 
 
+class Arithmetic(Enum):
+    """An operation of two float32 numbers, rounded once."""
+
+    ADD = "add"
+    SUBTRACT = "subtract"
+    MULTIPLY = "multiply"
+    DIVIDE = "divide"
+
+    def __call__(self, x: FloatArray, operand: FloatArray) -> FloatArray:
+        """Return x with the operand added, subtracted, and so on."""
+        match self:
+            case Arithmetic.ADD:
+                return x + operand
+            case Arithmetic.SUBTRACT:
+                return x - operand
+            case Arithmetic.MULTIPLY:
+                return x * operand
+            case Arithmetic.DIVIDE:
+                return x / operand
+            case _:
+                assert_never(self)
+
+
+@dataclass(frozen=True, eq=False)
+class OutputSteps:
+    """The model's float32 output by a formula, where a table of all integers would be too long.
+
+    scale * y + offset, rounded to float32 (both are (elements,)), then each step with its operand
+    (elements,).
+    """
+
+    scale: DoubleArray
+    offset: DoubleArray
+    steps: tuple[tuple[Arithmetic, FloatArray], ...]
+
+    def apply(self, output: IntArray) -> FloatArray:
+        """Integers (frames, elements) to the model's own floats."""
+        floats: FloatArray = np.asarray(output * self.scale + self.offset, np.float32)
+        for arithmetic, operand in self.steps:
+            floats = arithmetic(floats, operand)
+        return floats
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
     """Integer operators in topological order; the first is the Input.
@@ -67,7 +112,7 @@ class Graph:
     output: str
     input_shape: tuple[int, ...]
     preprocess: Preprocess
-    output_values: OutputValues | None = None
+    output_values: OutputValues | OutputSteps | None = None
     classes: tuple[str, ...] = ()
     host: tuple[Op, ...] = ()
 

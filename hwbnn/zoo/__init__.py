@@ -18,14 +18,15 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Golden:
-    """Real test images, their true labels [n], and the oracle's logits [n, classes].
+    """Real test images, their true labels [n], and the oracle's logits [n, classes]: integers,
+    or floats where the last layer has a bias or more than one bit.
 
     images: as the model takes them, [n, height, width] or [n, channels, height, width].
     """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
-    logits: npt.NDArray[np.int32]
+    logits: npt.NDArray[np.int32] | npt.NDArray[np.float32]
 
 
 def manifest() -> dict[str, dict[str, Any]]:

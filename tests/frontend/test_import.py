@@ -16,7 +16,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from hwbnn import zoo
 from hwbnn.frontend import Oracle, Output, check, import_model, load_model, preprocess_of
 from hwbnn.ir.dtype import BIPOLAR, IntArray, unsigned
-from hwbnn.ir.graph import Graph, Preprocess
+from hwbnn.ir.graph import Graph, OutputSteps, Preprocess
 from hwbnn.ir.ops import ArgMax, Dense, Input, Staircase, Table
 from hwbnn.ir.text import graph_text
 from hwbnn.sim.reference import evaluate
@@ -296,3 +296,16 @@ def test_needs_no_torch() -> None:
         "sys.exit(bool({'torch', 'brevitas', 'numba'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("final", ["none", "scalar"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_wide_output_follows_by_a_formula(bias: bool, final: str) -> None:
+    # 8-bit weights behind 8-bit activations: a table of every sum's floats would be too long.
+    bits = {"input_bits": 8, "weight_bits": 8, "act_bits": 8, "act_scale": 0.25}
+    model = mlp((16, 80, 10), relu=True, bias=bias, final=final, weight_scale=0.5, **bits)
+    graph = import_model(model, name="m")
+    assert isinstance(graph.output_values, OutputSteps)
+    frames = np.random.default_rng(1).integers(0, 256, (24, 16))
+    expected = Oracle(model).run(frames, graph.preprocess)
+    np.testing.assert_array_equal(run(graph, frames), expected)
