@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 FOREIGN = Path(__file__).parents[2] / "shared" / "models"
 SEED = 20261121
 STALLS = [(256, 256), (128, 256), (230, 200), (40, 256), (256, 128)]  # fine, coarse of 256
+LONG = 5_000  # cycles
 
 # PE and SIMD of the four products, and lanes of the input quantizer.
 TFC_FOLDINGS = [
@@ -97,11 +98,14 @@ def jobs(graph: Graph, choices: list[tuple], frames: np.ndarray) -> list[Job]:
 
 
 def check(work: list[Job]) -> None:
-    for job, comparison in zip(work, compare_many(work), strict=True):
-        assert comparison.equal, f"{job.design.name}: {comparison.differences[0]}"
-        assert comparison.result.complete
-        assert comparison.beats == len(job.frames) * job.design.output.stream.beats
-        assert comparison.events > 0
+    """Compare; those of few cycles in their own program, which need not wait for the others."""
+    brief = [job for job in work if len(job.frames) * job.design.bound < LONG]
+    for part in (brief, [job for job in work if job not in brief]):
+        for job, comparison in zip(part, compare_many(part) if part else (), strict=True):
+            assert comparison.equal, f"{job.design.name}: {comparison.differences[0]}"
+            assert comparison.result.complete
+            assert comparison.beats == len(job.frames) * job.design.output.stream.beats
+            assert comparison.events > 0
 
 
 def zoo_graph(name: str) -> Graph:

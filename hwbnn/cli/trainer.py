@@ -171,7 +171,12 @@ def _finish(
 
     if files.out is None:
         judged = judge(model, tested(images, next(model.parameters()).device))
-        return {"test_accuracy": judged.accuracy, "test_images": judged.images, "files": {}}
+        return {
+            "test_accuracy": judged.accuracy,
+            "test_images": judged.images,
+            "files": {},
+            "proved": None,
+        }
     taken = images if isinstance(images, Dataset) else some_of(images, TESTED)
     shipped = ship(
         model.cpu(),
@@ -187,6 +192,7 @@ def _finish(
         "test_accuracy": shipped.accuracy,
         "test_images": len(taken.test_labels),
         "files": {name: str(path) for name, path in written.items()},
+        "proved": str(shipped.proved),
     }
 
 
@@ -211,6 +217,8 @@ def _show(
     what = result["files"].get("model", result["network"])
     share, count = result["test_accuracy"], result["test_images"]
     screen.show(f"{what}: {share:.2%} of {count} test images")
+    if result["proved"]:
+        screen.show(result["proved"])
 
 
 @contextmanager

@@ -43,6 +43,7 @@ from hwbnn.sim.schedule import Schedule, State, advance
 WALKED = (3, 8, 16, 32, 64)  # frames in which a slow circuit is looked for
 
 # Columns of a channel's row in the table of words and phases. A pass is one of an actor's table.
+# The phases that write, or release, a pass's words stand behind their number.
 WORD_WIDTH = 6
 (WRITTEN, WRITERS, POPPED, POPPERS, READ_BEFORE, WRITTEN_BEFORE) = range(6)
 
@@ -70,23 +71,23 @@ class Circuit:
 
 
 @compiled()
-def _wrote(
-    words: IntArray, order: IntArray, channels: IntArray, sizes: IntArray, c: int, word: int
+def _firing(
+    words: IntArray,
+    order: IntArray,
+    channels: IntArray,
+    sizes: IntArray,
+    c: int,
+    word: int,
+    end: int,
+    count: int,
 ) -> tuple[int, int]:
-    """Return the actor and its firing, counted from reset, that writes a word."""
-    actor, row = channels[c * CHANNEL_WIDTH + PRODUCER] // ACTOR_WIDTH, c * WORD_WIDTH
-    phase = order[words[row + WRITERS] + word % words[row + WRITTEN]]
-    return actor, word // words[row + WRITTEN] * sizes[actor] + phase
+    """Return the actor and its firing, counted from reset, that writes or releases a word.
 
-
-@compiled()
-def _popped(
-    words: IntArray, order: IntArray, channels: IntArray, sizes: IntArray, c: int, word: int
-) -> tuple[int, int]:
-    """Return the actor and its firing, counted from reset, that releases a word."""
-    actor, row = channels[c * CHANNEL_WIDTH + CONSUMER] // ACTOR_WIDTH, c * WORD_WIDTH
-    phase = order[words[row + POPPERS] + word % words[row + POPPED]]
-    return actor, word // words[row + POPPED] * sizes[actor] + phase
+    end and count: PRODUCER and WRITTEN, or CONSUMER and POPPED.
+    """
+    actor, row = channels[c * CHANNEL_WIDTH + end] // ACTOR_WIDTH, c * WORD_WIDTH + count
+    phase = order[words[row + 1] + word % words[row]]
+    return actor, word // words[row] * sizes[actor] + phase
 
 
 @compiled()
@@ -115,7 +116,7 @@ def _late_word(
         if offset >= 0:
             row = c * WORD_WIDTH
             word = turn * words[row + POPPED] + order[words[row + READ_BEFORE] + p] + offset
-            other, firing = _wrote(words, order, channels, sizes, c, word)
+            other, firing = _firing(words, order, channels, sizes, c, word, PRODUCER, WRITTEN)
             late = channels[c * CHANNEL_WIDTH + LATE]
             if times[begins[other] + firing] + late == times[begins[a] + k]:
                 return c, other, firing
@@ -146,7 +147,7 @@ def _late_room(
         word = turn * words[row + WRITTEN] + order[words[row + WRITTEN_BEFORE] + p]
         word -= channels[c * CHANNEL_WIDTH + DEPTH]
         if word >= 0:
-            other, firing = _popped(words, order, channels, sizes, c, word)
+            other, firing = _firing(words, order, channels, sizes, c, word, CONSUMER, POPPED)
             if times[begins[other] + firing] + 1 == times[begins[a] + k]:
                 return c, other, firing
     return -1, 0, 0

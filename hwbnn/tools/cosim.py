@@ -25,6 +25,7 @@ from hwbnn.tools import verilator
 from hwbnn.tools.process import run
 
 MANY_CYCLES = 1 << 40
+_WORTH_OPTIMISING = 10_000  # cycles; below them, g++ -O2 takes longer than it saves
 _PRIME = 0x100000001B3  # the harness's event hash: h = h * _PRIME + cycle, modulo 2**64
 
 
@@ -98,7 +99,10 @@ def cosim_many(
     """Run many designs in one program; `trace` keeps the cycle of every FIFO event."""
     designs = [job.design for job in jobs]
     placed = slots(designs)
-    program = verilator.build(emit_bench(designs), cache=cache or cache_folder())
+    cycles = max(len(job.frames) * job.design.bound for job in jobs)
+    program = verilator.build(
+        emit_bench(designs), cache=cache or cache_folder(), optimised=cycles > _WORTH_OPTIMISING
+    )
     stimulus = [_stimulus(job, slot, trace) for job, slot in zip(jobs, placed, strict=True)]
     header = np.array([len(jobs), max_cycles or MANY_CYCLES], np.int64).tobytes()
     fields, beats = zip(*stimulus, strict=True)

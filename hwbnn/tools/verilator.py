@@ -82,11 +82,15 @@ def lint(sources: FileSet, *, top: str) -> None:
         run(argv, cwd=Path(folder), mend=VERILATOR_MEND, environment=verilator.environment)
 
 
-def build(sources: FileSet, *, cache: Path) -> Path:
-    """Build module `bench` and its harness; return the program, which stays in `cache`."""
+def build(sources: FileSet, *, cache: Path, optimised: bool = True) -> Path:
+    """Build module `bench` and its harness; return the program, which stays in `cache`.
+
+    optimised: compile for speed; a program that runs few cycles is built in half the time without.
+    """
     verilator, compiler = find_verilator(), find_compiler()
     identity = [verilator.identity, *compiler, *_VERILATE, *_SPLIT, *_COMPILE]
-    program = cache / _digest([*identity, *_flat(sources)]) / f"bench{_EXE}"
+    key = _digest([*identity, str(optimised), *_flat(sources)])
+    program = cache / key / f"bench{_EXE}"
     if program.is_file():
         program.parent.touch()  # recently used
         return program
@@ -98,7 +102,7 @@ def build(sources: FileSet, *, cache: Path) -> Path:
         argv: list[str | Path] = [verilator.program, *_VERILATE, *_SPLIT]
         argv += ["--prefix", "Vbench", "--top-module", "bench", "--Mdir", "model", *names]
         run(argv, cwd=folder, mend=VERILATOR_MEND, environment=verilator.environment)
-        built = _compile(folder, compiler, verilator, objects)
+        built = _compile(folder, compiler, verilator, objects, optimised=optimised)
         program.parent.mkdir(exist_ok=True)
         built.replace(program)
     _forget_old_programs(cache)
@@ -106,19 +110,26 @@ def build(sources: FileSet, *, cache: Path) -> Path:
 
 
 def _compile(
-    folder: Path, compiler: Sequence[str], verilator: Verilator, objects: Sequence[Path]
+    folder: Path,
+    compiler: Sequence[str],
+    verilator: Verilator,
+    objects: Sequence[Path],
+    *,
+    optimised: bool,
 ) -> Path:
     model = sorted((folder / "model").glob("Vbench*.cpp"))
     slow = [path for path in model if "__Slow" in path.name or "__Syms" in path.name]
     fast = [path for path in model if path not in slow]
-    groups = {"slow": (slow, "-O0"), "harness": ([folder / "harness.cpp"], "-O2")}
+    harness = folder / "harness.cpp"
+    groups = {"slow": (slow, "-O0"), "main": ([harness], "-O2")}
     groups |= {f"fast{i}": (part, "-O2") for i, part in enumerate(_halves(fast))}
+    if not optimised:  # in one piece: reading the headers takes as long as the rest
+        groups = {"all": ([*model, harness], "-O0")}
 
     def compile_group(name: str) -> Path:
         paths, level = groups[name]
         unity = folder / f"{name}.cpp"
-        if name != "harness":
-            unity.write_text("".join(f'#include "{path}"\n' for path in paths))
+        unity.write_text("".join(f'#include "{path}"\n' for path in paths))
         return _object(unity, compiler, verilator, [level, f"-I{folder / 'model'}"])
 
     # longest first; two at a time, which is what small machines have

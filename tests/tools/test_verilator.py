@@ -16,15 +16,18 @@ from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
 from hwbnn.sim.gate import Gate
 from hwbnn.tools import process, verilator
-from hwbnn.tools.cosim import Events, Job, cosim, cosim_many
+from hwbnn.tools.cosim import Events, Job, cache_folder, cosim, cosim_many
 from hwbnn.tools.proof import compare
 from hwbnn.units import Mvu
 from tests.units.single import random_frames, single
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("programs")
+@pytest.fixture
+def empty_cache(tmp_path):
+    """No programs, but Verilator's run time if it is compiled: that takes seconds each time."""
+    for compiled in cache_folder().glob("*/verilated.o"):
+        shutil.copytree(compiled.parent, tmp_path / compiled.parent.name)
+    return tmp_path
 
 
 def queue(stream: Stream, depth: int = 2) -> Design:
@@ -38,7 +41,7 @@ def mvu(depth: int = 4) -> Design:
 
 
 @pytest.mark.slow
-def test_wide_beats(cache) -> None:
+def test_wide_beats() -> None:
     """784 pixels of 8 bits in one beat; and two designs in one program do not meet."""
     rng = random.Random(3)
     streams = [
@@ -47,18 +50,18 @@ def test_wide_beats(cache) -> None:
         Stream(unsigned(33), 2, 4),
     ]
     jobs = [Job(queue(s), random_frames(s, 9, rng), Gate(s.lanes, 100)) for s in streams]
-    for job, result in zip(jobs, cosim_many(jobs, cache=cache), strict=True):
+    for job, result in zip(jobs, cosim_many(jobs), strict=True):
         assert (result.output == job.frames).all()
         assert result.complete
 
 
 @pytest.mark.slow
-def test_gates_and_cycles_are_those_of_the_contract(cache) -> None:
+def test_gates_and_cycles_are_those_of_the_contract() -> None:
     """A queue's input is on when the gate is; a word written in cycle t can be read in t + 1."""
     stream = Stream(unsigned(4), 1, 300)
     gate = Gate(12345, 128, 200)
     frames = random_frames(stream, 2, random.Random(1))
-    result = cosim(queue(stream), frames, source=gate, cache=cache)
+    result = cosim(queue(stream), frames, source=gate)
     on = np.flatnonzero(gate.on(np.arange(result.cycles)))
     assert (result.input_cycles == on[:600]).all()
     assert (result.output_cycles == result.input_cycles + 1).all()
@@ -68,67 +71,67 @@ def test_gates_and_cycles_are_those_of_the_contract(cache) -> None:
 
 
 @pytest.mark.slow
-def test_full_rate_is_one_beat_a_cycle(cache) -> None:
+def test_full_rate_is_one_beat_a_cycle() -> None:
     stream = Stream(unsigned(8), 4, 64)
-    result = cosim(queue(stream), random_frames(stream, 4, random.Random(1)), cache=cache)
+    result = cosim(queue(stream), random_frames(stream, 4, random.Random(1)))
     assert (result.output_cycles == 1 + np.arange(64)).all()
 
 
-def test_max_cycles_says_how_far_it_came(cache) -> None:
+def test_max_cycles_says_how_far_it_came() -> None:
     stream = Stream(unsigned(8), 4, 64)
     frames = random_frames(stream, 4, random.Random(1))
-    result = cosim(queue(stream), frames, cache=cache, max_cycles=21)
+    result = cosim(queue(stream), frames, max_cycles=21)
     assert not result.complete
     assert len(result.codes) == 20
     assert result.cycles == 21
     assert (result.output == frames[:1]).all()
-    assert compare(queue(stream), frames, cache=cache, max_cycles=21).equal
+    assert compare(queue(stream), frames, max_cycles=21).equal
 
 
 @pytest.mark.slow
-def test_a_design_that_stops_for_ever_ends(cache) -> None:
+def test_a_design_that_stops_for_ever_ends() -> None:
     """A unit that is told to wait for more input than it gets: no beat, no endless run."""
     design = mvu()
     short = random_frames(design.input.stream, 1, random.Random(2))
     longer = replace(design, edges=design.edges)
-    result = cosim(longer, short, source=Gate(1, 256, 0), cache=cache, max_cycles=5000)
+    result = cosim(longer, short, source=Gate(1, 256, 0), max_cycles=5000)
     assert not result.complete
     assert len(result.codes) == 0
     assert result.cycles == 5000
 
 
 @pytest.mark.slow
-def test_program_is_built_once(tmp_path, monkeypatch) -> None:
+def test_program_is_built_once(empty_cache, monkeypatch) -> None:
     design = mvu()
     frames = random_frames(design.input.stream, 3, random.Random(2))
-    first = cosim(design, frames, cache=tmp_path)
+    first = cosim(design, frames, cache=empty_cache)
     assert (first.output == design.run(frames)).all()
     monkeypatch.setattr(verilator, "run", None)  # nothing is compiled from here on
-    again = cosim(design, frames[:2], sink=Gate(3, 90), cache=tmp_path)
+    again = cosim(design, frames[:2], sink=Gate(3, 90), cache=empty_cache)
     assert (again.output == design.run(frames[:2])).all()
     unit = design["dut"]
     assert isinstance(unit, Mvu)
     other = single(
         replace(unit, weights=-unit.weights), before=design.input.fifo, after=design.output.fifo
     )
-    turned = cosim(other, frames, cache=tmp_path)  # other weights, same program
+    turned = cosim(other, frames, cache=empty_cache)  # other weights, same program
     assert (turned.output == other.run(frames)).all()
 
 
 @pytest.mark.slow
-def test_old_programs_are_forgotten(tmp_path, monkeypatch) -> None:
+def test_old_programs_are_forgotten(empty_cache, monkeypatch) -> None:
     monkeypatch.setattr(verilator, "KEPT_PROGRAMS", 1)
     for lanes in (1, 2):
         stream = Stream(unsigned(8), lanes, 4)
-        cosim(queue(stream), random_frames(stream, 1, random.Random(1)), cache=tmp_path)
-    assert len(list(tmp_path.glob("*/bench"))) == 1
+        cosim(queue(stream), random_frames(stream, 1, random.Random(1)), cache=empty_cache)
+    assert len(list(empty_cache.glob("*/bench"))) == 1
 
 
 @pytest.mark.slow
-def test_block_ram_is_one_cycle_later(cache) -> None:
+def test_block_ram_is_one_cycle_later() -> None:
     stream = Stream(unsigned(8), 1, 8)
     design = queue(stream, 4).with_fifos({"only": Fifo(stream, 4, Storage.BLOCK)})
-    result = cosim(design, random_frames(stream, 1, random.Random(1)), cache=cache)
+    result = cosim(design, random_frames(stream, 1, random.Random(1)))
     assert (result.output_cycles == result.input_cycles + 2).all()
 
 

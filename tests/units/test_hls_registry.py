@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every unit at several foldings: HLS C simulation = run, one program for all of a class."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from hwbnn.tools.verilator import find_compiler
 from hwbnn.units import UNITS, SlidingWindow
 
 FRAMES = 24
-BATCH = 48  # designs in one program
+BATCH = 128  # designs in one program
 
 
 def every(unit: Unit) -> list[Folding]:
@@ -33,11 +33,6 @@ def every(unit: Unit) -> list[Folding]:
     pe, simd = (max(getattr(f, knob) for f in legal) for knob in ("pe", "simd"))
     ragged = [Folding(max(1, pe - 1), simd // 2 + 1), Folding(pe // 2 + 1, max(1, simd - 1))]
     return list(dict.fromkeys([*legal, *ragged]))
-
-
-def sample(unit: Unit) -> list[Folding]:
-    """Unrolled (the last divisors), and the last with padding."""
-    return every(unit)[-3::2]
 
 
 def single(name: str, unit: Unit) -> Design:
@@ -53,10 +48,10 @@ def single(name: str, unit: Unit) -> Design:
     )
 
 
-def designs(kind: type[Unit], foldings: Callable[[Unit], list[Folding]]) -> Iterator[Design]:
-    """Yield the examples of a class at foldings."""
+def designs(kind: type[Unit]) -> Iterator[Design]:
+    """Yield the examples of a class at every folding."""
     for number, example in enumerate(kind.examples()):
-        for fold, folding in enumerate(foldings(example)):
+        for fold, folding in enumerate(every(example)):
             unit = example.fold(folding).named(f'node "{number}"\\')
             yield single(f"{kind.module}_{number}_{fold}", unit)
 
@@ -120,15 +115,9 @@ def prove(many: list[Design], folder: Path, *, branch: str = "") -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", UNITS, ids=lambda kind: kind.__name__)
-def test_sample_is_run(kind: type[Unit], tmp_path: Path) -> None:
-    prove(list(designs(kind, sample)), tmp_path)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("branch", ["", SYNTHESIS_BRANCH], ids=["simulation", "synthesis"])
 @pytest.mark.parametrize("kind", UNITS, ids=lambda kind: kind.__name__)
 def test_every_folding_is_run(kind: type[Unit], branch: str, tmp_path: Path) -> None:
-    many = list(designs(kind, every))
+    many = list(designs(kind))
     for at in range(0, len(many), BATCH):
         prove(many[at : at + BATCH], tmp_path / str(at), branch=branch)
