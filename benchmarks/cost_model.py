@@ -3,13 +3,13 @@
 
     python -m benchmarks cost_model
 
-Every unit of the grid is synthesised alone between two FIFOs, which are judged as well.
+Every unit of the grid stands between two FIFOs, which are judged as well; all of them, side by
+side in one top, are one run of the synthesis for each family.
 """
 
-import os
+import re
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.record import record
+from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.rtl import Structure, emit_rtl
 from hwbnn.ir.design import Design, Edge, End, Instance
 from hwbnn.ir.dtype import BIPOLAR, signed, unsigned
@@ -55,33 +56,78 @@ class Judged:
 
 def main() -> None:
     """Synthesise the grid on both families, and record the errors."""
-    jobs = [(unit, family) for family in Family for unit in grid()]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        judged = list(pool.map(lambda job: judge(*job), jobs))
-    rows = []
+    units, rows = tuple(grid()), []
     for family in Family:
-        found = [
-            one for job, pair in zip(jobs, judged, strict=True) for one in pair if job[1] is family
-        ]
+        found = judge(units, family)
         rows += [_row(family, kind, found) for kind in sorted({one.kind for one in found})]
     record("cost_model", rows, command=COMMAND, note=NOTE)
 
 
-def judge(unit: Unit, family: Family) -> tuple[Judged, ...]:
-    """Synthesise a unit between two FIFOs; return all three."""
-    depth = 2 + unit.inputs[0].lanes % 40  # any depth
+def judge(units: Sequence[Unit], family: Family) -> list[Judged]:
+    """Synthesise units, each between two FIFOs; return all three of each."""
+    designs = [_between_fifos(f"{i}", unit) for i, unit in enumerate(units)]
+    with tempfile.TemporaryDirectory(prefix="hwbnn-") as scratch:
+        files = side_by_side(designs, STRUCTURES[family])
+        report = synthesise(files, "every", family, work=Path(scratch))
+    found = []
+    for i, (unit, design) in enumerate(zip(units, designs, strict=True)):
+        before, after = (edge.fifo for edge in design.edges)
+        counts = [
+            report.instances[f"gen_{i}.{name}{i}"]
+            for name in ("unit_dut", "fifo_before", "fifo_after")
+        ]
+        found += [
+            Judged(type(unit).__name__, unit.resources(family), counts[0]),
+            Judged("Fifo LUTRAM", before.resources(family), counts[1]),
+            Judged("Fifo SRL", after.resources(family), counts[2]),
+        ]
+    return found
+
+
+def _between_fifos(number: str, unit: Unit) -> Design:
+    depth, name = 2 + unit.inputs[0].lanes % 40, f"dut{number}"  # any depth
     before = Fifo(unit.inputs[0], depth, Storage.LUTRAM)
     after = Fifo(unit.outputs[0], depth, Storage.SRL)
-    edges = (Edge("before", before, None, End("dut")), Edge("after", after, End("dut"), None))
-    design = Design("single", (Instance("dut", unit),), edges)
-    files = emit_rtl(design, structure=STRUCTURES[family])
-    with tempfile.TemporaryDirectory(prefix="hwbnn-") as scratch:
-        report = synthesise(files, "single", family, work=Path(scratch))
-    return (
-        Judged(type(unit).__name__, unit.resources(family), report.instances["unit_dut"]),
-        Judged("Fifo LUTRAM", before.resources(family), report.instances["fifo_before"]),
-        Judged("Fifo SRL", after.resources(family), report.instances["fifo_after"]),
+    edges = (
+        Edge(f"before{number}", before, None, End(name)),
+        Edge(f"after{number}", after, End(name), None),
     )
+    return Design(f"single{number}", (Instance(name, unit),), edges)
+
+
+def side_by_side(designs: Sequence[Design], structure: Structure) -> FileSet:
+    """Return module `every`, which holds the designs; their streams' names differ."""
+    files: dict[str, bytes] = {}
+    parts, widths = [], [0, 0]
+    for i, design in enumerate(designs):
+        emitted = dict(emit_rtl(design, structure=structure).files)
+        top = emitted.pop(f"{design.name}.sv").decode()
+        files |= emitted
+        head, body = re.split(r"^\);\n", top, maxsplit=1, flags=re.MULTILINE)
+        ports = re.findall(r"(?:input|output) +(logic .*?\b(?:in|out)_\w+),?\n", head)
+        local = "".join(f"  {port};\n" for port in ports)
+        start, ends = tuple(widths), (design.input, design.output)
+        widths = [at + end.fifo.stream.bits for at, end in zip(widths, ends, strict=True)]
+        parts.append(
+            f"if (1) begin : gen_{i}\n{local}"
+            f"  assign in_valid_i = in_valids_i[{i}];\n  assign in_readies_o[{i}] = in_ready_o;\n"
+            f"  assign in_data_i = in_words_i[{widths[0] - 1}:{start[0]}];\n"
+            f"  assign out_valids_o[{i}] = out_valid_o;\n"
+            f"  assign out_ready_i = out_readies_i[{i}];\n"
+            f"  assign out_words_o[{widths[1] - 1}:{start[1]}] = out_data_o;\n"
+            f"{body.replace('endmodule', 'end')}"
+        )
+    last = len(designs) - 1
+    head = f"""\
+module every (
+    input logic clk_i, input logic rst_ni,
+    input logic [{last}:0] in_valids_i, output logic [{last}:0] in_readies_o,
+    input logic [{widths[0] - 1}:0] in_words_i,
+    output logic [{last}:0] out_valids_o, input logic [{last}:0] out_readies_i,
+    output logic [{widths[1] - 1}:0] out_words_o
+);
+"""
+    return FileSet(files | {"every.sv": f"{head}{''.join(parts)}endmodule\n".encode()})
 
 
 def _row(family: Family, kind: str, judged: list[Judged]) -> dict[str, Any]:
@@ -115,12 +161,7 @@ def _percent(error: float | None) -> str:
 def grid() -> Iterator[Unit]:
     """Units as networks have them, at several foldings each."""
     yield from _products()
-    plain, pool = Window(16, 16, (3, 3)), Window(16, 16, (2, 2), (2, 2))
-    padded, zero = Window(14, 14, (3, 3), padding=(1, 1, 1, 1)), np.zeros(1, np.int64)
-    for lanes in (1, 8):
-        for window in (plain, pool, padded):
-            yield SlidingWindow(BIPOLAR, 64, window, zero - 1, lanes=lanes)
-    yield SlidingWindow(signed(8), 3, Window(32, 32, (3, 3)), zero, lanes=3)
+    yield from _windows()
     some = np.arange(64) % 3 == 0
     for pe in (1, 8):
         yield MaxPool(BIPOLAR, 64, 4, some, 64, pe)
@@ -131,6 +172,25 @@ def grid() -> Iterator[Unit]:
         yield WidthConverter(BIPOLAR, 64, given, wanted, 4)
     for pe in (1, 10):
         yield ArgMax(signed(11), 10, pe=pe)
+
+
+def _windows() -> Iterator[Unit]:
+    zero = np.zeros(1, np.int64)
+    plain, pool = Window(16, 16, (3, 3)), Window(16, 16, (2, 2), (2, 2))
+    padded = Window(14, 14, (3, 3), padding=(1, 1, 1, 1))
+    yield SlidingWindow(signed(8), 3, Window(32, 32, (3, 3)), zero, lanes=3)
+    for lanes in (1, 8):
+        for window in (plain, pool, padded):
+            yield SlidingWindow(BIPOLAR, 64, window, zero - 1, lanes=lanes)
+    for image, lanes in ((30, 64), (14, 16), (12, 16), (5, 8)):  # those of CNV
+        channels = 64 if image == 30 else 128 if image > 5 else 256
+        yield SlidingWindow(BIPOLAR, channels, Window(image, image, (3, 3)), zero - 1, lanes=lanes)
+    yield SlidingWindow(BIPOLAR, 64, Window(28, 28, (2, 2), (2, 2)), zero - 1, lanes=8)
+    yield SlidingWindow(BIPOLAR, 128, Window(10, 10, (2, 2), (2, 2)), zero - 1, lanes=8)
+    for window, channels in ((plain, 16), (pool, 16), (padded, 8), (Window(30, 30, (3, 3)), 64)):
+        lanes = channels * window.kernel[0]  # a column of taps
+        yield SlidingWindow(BIPOLAR, channels, window, zero - 1, lanes=lanes)
+    yield SlidingWindow(signed(8), 3, Window(32, 32, (3, 3)), zero, lanes=9)
 
 
 def _products() -> Iterator[Unit]:

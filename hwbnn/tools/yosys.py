@@ -3,6 +3,7 @@
 
 import importlib.util
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,10 @@ from hwbnn.errors import ToolError
 from hwbnn.ir.unit import Family
 from hwbnn.resources import Room, read_text
 from hwbnn.tools.process import run
+from hwbnn.tools.rtlil import Netlist
 
+AT_ONCE = Path(__file__).with_name("at_once.py")
+SHARE = 200_000  # characters of RTLIL that a process takes, unless one module alone is more
 YOSYS_MEND = "pip install 'hwbnn[synth]'"
 
 # Yosys ends its process at the first error, so that it never runs inside ours.
@@ -38,10 +42,10 @@ _DSPS = ("DSP48E1", "MULT18X18D")
 
 # No DSP: Yosys would spend one on every product of two small numbers.
 _SYNTH = {
-    Family.XC7: "synth_xilinx -family xc7 -noiopad -nodsp -flatten",
+    Family.XC7: "synth_xilinx -family xc7 -noiopad -noclkbuf -nodsp -flatten",
     Family.ECP5: "synth_ecp5 -nowidelut -nodsp",
 }
-_NETLIST = "-noclkbuf -nobram -nolutram -nosrl"
+_NETLIST = "-nobram -nolutram -nosrl"
 _MEMORY_LABEL = {Family.XC7: "map_memory", Family.ECP5: "map_ram"}
 # Shallower ones are functions of few bits, which abc shares between the columns.
 _ROMS = "t:$mem_v2 a:rom_style=distributed %i r:SIZE>8 %i"
@@ -123,30 +127,57 @@ class SynthReport:
 def synthesise(
     files: FileSet, top: str, family: Family, *, work: Path, timeout: float | None = None
 ) -> SynthReport:
-    """Synthesise module `top` in folder `work`; the top's instances stay apart."""
+    """Synthesise module `top` in folder `work`; the top's instances stay apart.
+
+    Several processes share the instances' modules. timeout: seconds, of the elaboration and of the
+    synthesis each.
+    """
     argv = _yosys()
-    read = _read(files, top, work)
-    instances = _list_instances(argv, read, top, work)
-    kept = sorted({module.replace("\\", "?") for module in instances.values()})
-    keep = f"setattr -mod -set keep_hierarchy 1 {' '.join(kept)}" if kept else ""
-    script = (
-        *read,
-        keep,
-        *_synth(_SYNTH[family], family, work),
-        f"tee -q -o {top}_stat.json stat -json",
-    )
-    seconds = _run(argv, script, work, f"{top}_synth", timeout=timeout)
-    modules = json.loads((work / f"{top}_stat.json").read_text())["modules"]
-    counts = {
-        name: Counts(_primitives(module["num_cells_by_type"], set(modules)))
-        for name, module in modules.items()
-    }
+    seconds = _elaborate(argv, files, top, work, timeout=timeout)
+    design = Netlist.parse((work / f"{top}.il").read_text())
+    instances = design.instances(f"\\{top}")
+    shares = _shares(design, set(instances.values()))
+    jobs = [
+        _job(part, f"{top}_synth{i}", family, work)
+        for i, part in enumerate(design.parts(f"\\{top}", shares))
+    ]
+    seconds += _run_jobs(argv, jobs, work, f"{top}_synth", timeout=timeout)
+    counts: dict[str, Counts] = {}
+    for job in jobs:
+        modules = json.loads((work / f"{job}_stat.json").read_text())["modules"]
+        for name, module in modules.items():
+            counts[name] = Counts(_primitives(module["num_cells_by_type"], set(design.modules)))
     return SynthReport(
         family,
         {name: counts[module] for name, module in instances.items()},
-        next(counts[name] for name in counts if name.lstrip("\\") == top),
+        counts[f"\\{top}"],
         seconds,
     )
+
+
+def _shares(design: Netlist, modules: set[str]) -> list[list[str]]:
+    # Yosys 0.70 takes longer for a module the more of them a design has; a process takes seconds
+    # to read its cells. The first share also has the top.
+    shares: list[list[str]] = [[]]
+    room = SHARE
+    for size, module in sorted((design.size(name), name) for name in modules):
+        if size > room and shares[-1]:
+            shares.append([])
+            room = SHARE
+        shares[-1].append(module)
+        room -= size
+    return shares
+
+
+def _job(part: str, name: str, family: Family, work: Path) -> str:
+    (work / f"{name}.il").write_text(part)
+    script = (
+        f"read_rtlil {name}.il",
+        *_synth(_SYNTH[family], family, work),
+        f"tee -q -o {name}_stat.json stat -json",
+    )
+    _write(script, work, name)
+    return name
 
 
 def available() -> bool:
@@ -160,10 +191,10 @@ def netlist(files: FileSet, top: str, instance: str, *, work: Path) -> FileSet:
     For simulation: styles of RAM are dropped and nothing becomes block RAM, LUT RAM or SRL.
     """
     argv = _yosys()
-    read = _read(files, top, work)
-    instances = _list_instances(argv, read, top, work)
+    _elaborate(argv, files, top, work)
+    instances = Netlist.parse((work / f"{top}.il").read_text()).instances(f"\\{top}")
     script = (
-        *read,
+        f"read_rtlil {top}.il",
         f"rename {instances[instance]} gates",
         "hierarchy -top gates",
         "proc",
@@ -182,13 +213,20 @@ def netlist(files: FileSet, top: str, instance: str, *, work: Path) -> FileSet:
     )
 
 
-def _read(files: FileSet, top: str, work: Path) -> tuple[str, str]:
+def _elaborate(
+    argv: list[str], files: FileSet, top: str, work: Path, *, timeout: float | None = None
+) -> float:
     for path, data in files.files.items():
         (work / path).parent.mkdir(parents=True, exist_ok=True)
         (work / path).write_bytes(data)
     sources = sorted(path for path in files.files if path.endswith(".sv"))
-    # Deferred: a module's memory files are named by parameters.
-    return f"read_verilog -sv -defer {' '.join(sources)}", f"hierarchy -top {top}"
+    script = (
+        # Deferred: a module's memory files are named by parameters.
+        f"read_verilog -sv -defer {' '.join(sources)}",
+        f"hierarchy -top {top}",
+        f"write_rtlil {top}.il",
+    )
+    return _run(argv, script, work, f"{top}_read", timeout=timeout)
 
 
 def _synth(command: str, family: Family, work: Path) -> tuple[str, ...]:
@@ -204,13 +242,6 @@ def _synth(command: str, family: Family, work: Path) -> tuple[str, ...]:
         f"techmap {' '.join(f'-map {name}' for name in maps)} @roms",
         f"{command} -run {label}:",
     )
-
-
-def _list_instances(argv: list[str], read: tuple[str, str], top: str, work: Path) -> dict[str, str]:
-    listing = f"{top}_instances.json"
-    _run(argv, (*read, f"select {top}", "proc", f"write_json -selected {listing}"), work, "read")
-    cells = json.loads((work / listing).read_text())["modules"][top]["cells"]
-    return {name: cell["type"] for name, cell in cells.items() if not name.startswith("$")}
 
 
 def _primitives(cells: Mapping[str, int], modules: set[str]) -> dict[str, int]:
@@ -243,8 +274,7 @@ def _yowasp() -> str | None:
 def _run(
     argv: list[str], script: Iterable[str], work: Path, name: str, *, timeout: float | None = None
 ) -> float:
-    # Relative paths only: yowasp does not see the system's temporary folder but through cwd.
-    (work / f"{name}.ys").write_text("".join(f"{line}\n" for line in script if line))
+    _write(script, work, name)
     done = run(
         [*argv, f"{name}.ys"],
         cwd=work,
@@ -253,3 +283,29 @@ def _run(
         timeout=timeout,
     )
     return done.seconds
+
+
+def _run_jobs(
+    argv: list[str], names: list[str], work: Path, name: str, *, timeout: float | None
+) -> float:
+    # Long ones first, so that none is left alone at the end.
+    scripts = ",".join(f"{job}.ys" for job in reversed(names))
+    done = run(
+        [sys.executable, "-I", AT_ONCE, str(_cores()), scripts, *argv],
+        cwd=work,
+        mend=YOSYS_MEND,
+        log=work / f"{name}.log",
+        timeout=timeout,
+    )
+    return done.seconds
+
+
+def _write(script: Iterable[str], work: Path, name: str) -> None:
+    # Relative paths only: yowasp does not see the system's temporary folder but through cwd.
+    (work / f"{name}.ys").write_text("".join(f"{line}\n" for line in script))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

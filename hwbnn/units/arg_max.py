@@ -89,10 +89,24 @@ class ArgMax(Unit):
 
     def resources(self, family: Family) -> Resources:
         """A comparison and two selections a node of the tree."""
-        bits, index = self.input_dtype.bits, self.outputs[0].dtype.bits
+        bits = self.input_dtype.bits
         nodes = self.pe - 1 + (self.inputs[0].vector_beats > 1)
-        each = 1.5 * bits + index if family is Family.XC7 else 3.0 * bits + index
-        return Resources(lut=nodes * each + 8, ff=(nodes + 1) * (bits + index) / 2 + 10)
+        lut = nodes * (1.5 * bits + 1.5) if family is Family.XC7 else nodes * 3.0 * bits + 2
+        return Resources(lut=lut, ff=self._registers)
+
+    @property
+    def _registers(self) -> int:
+        """The tree's, every two levels; the result, pushes; of several beats the best, counts."""
+        bits, index = self.input_dtype.bits, self.outputs[0].dtype.bits
+        levels, beats = (self.pe - 1).bit_length(), self.inputs[0].vector_beats
+        result = index + self.tree_registers + 1
+        for level in range(levels + 1):
+            if level == levels or (level > 0 and level % 2 == 0):
+                key = bits if level < levels or beats > 1 else 0
+                result += -(-self.pe // (1 << level)) * (key + min(level, index))
+        if beats > 1:
+            result += (beats - 1).bit_length() + 2 * self.tree_registers + 1 + bits + index
+        return result
 
     def parameters(self) -> dict[str, int]:
         return {

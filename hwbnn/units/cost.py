@@ -91,6 +91,13 @@ def _banked(depth: int, width: int, rows: int) -> tuple[int, int]:
     return banks, math.ceil(banks * width / bits)
 
 
+def write_enables(depth: int, banks: int, family: Family) -> float:
+    """LUTs that choose which distributed RAM is written; fitted to Yosys."""
+    rows, each = (64, 1.6) if family is Family.XC7 else (16, 1.15)
+    memories = banks * -(-depth // rows)
+    return each * memories if memories > 1 else 0.0
+
+
 def memories(shapes: Iterable[MemoryShape], family: Family) -> Resources:
     """Cost of read-only memories."""
     return sum((memory(shape, family) for shape in shapes), Resources())
@@ -134,17 +141,25 @@ def _chains(inputs: int, *, extra: bool) -> int:
     return 2 * cells + extra
 
 
-def products(inputs: int, *, pe: int, bits: int, weight_bits: int | None, family: Family) -> float:
+def products(
+    inputs: int, depth: int, *, pe: int, bits: int, weight_bits: int | None, family: Family
+) -> float:
     """LUTs of one lane's sum of products; weight_bits None: weights only add or subtract.
 
-    Adders of a tree grow by a bit a level; a product is a row of adders a weight bit.
+    A product is a row of adders a weight bit. Inputs that are added or subtracted: on xc7 Yosys
+    compresses them, two LUTs a bit for all but the last. depth: words of the weights' memory; lanes
+    share more the fewer they are. Fitted to depths of 3, 8, 24, 32 and 144.
     """
     scale = 1.0 if family is Family.XC7 else 1.8
-    if weight_bits is None:
-        shared = inputs * (bits + 2) / pe
+    if weight_bits is not None:
+        rows = 1 if bits == 1 else max(1, min(bits, weight_bits) - 1)
+        return scale * (inputs * ((bits + weight_bits) * rows + bits + weight_bits + 2))
+    shared = inputs * (bits + 2) / pe
+    if family is Family.ECP5:
         return scale * (inputs * (bits + 2) + shared + bits)
-    rows = 1 if bits == 1 else max(1, min(bits, weight_bits) - 1)
-    return scale * (inputs * ((bits + weight_bits) * rows + bits + weight_bits + 2))
+    compressed = 2 * max(0.0, inputs - 1.5) * 1.3 * bits
+    own = max(0.45, 1 - 3.5 / depth**2)
+    return own * compressed + shared + bits + inputs.bit_length()
 
 
 def memory(shape: MemoryShape, family: Family) -> Resources:

@@ -240,7 +240,9 @@ class Mvu(Unit):
             sums = cost.popcount(inputs, pe=self.pe, constant=constant, family=family)
         else:
             factor = None if self.mode is Mode.ADD else weight_bits
-            sums = cost.products(inputs, pe=self.pe, bits=bits, weight_bits=factor, family=family)
+            sums = cost.products(
+                inputs, self._weight_depth, pe=self.pe, bits=bits, weight_bits=factor, family=family
+            )
         one_adder = family is Family.XC7 or self.mode is Mode.XNOR
         lane = sums + self._sum_bits * (1.0 if one_adder else 2.5) + 1
         if len(tables) > 1:
@@ -268,8 +270,11 @@ class Mvu(Unit):
         if steps > 1:
             count += self.pe * sum(width + step + 1 for step in range(steps))
         if style is not Style.BLOCK and self._weight_depth > 1:
-            count += self._weight_width
-        return count + self.stages * self.pe * data / 3
+            # Equal columns are one: of few words there are few different ones.
+            count += min(self._weight_width, 1 << min(32, self._weight_depth))
+        # A stage cuts the tree of adders where few numbers, here two, are left.
+        narrow = self.simd.bit_length() + (0 if self.mode is Mode.XNOR else self.input_dtype.bits)
+        return count + self.stages * self.pe * min(data, 2 * narrow)
 
     @property
     def _sum_bits(self) -> int:

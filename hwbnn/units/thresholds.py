@@ -108,12 +108,27 @@ class Thresholds(Unit):
         if self.thresholds.size == 1:
             bits = self._decisive_bits
         compares = sum(self._compare(shape.depth, bits, family) for shape in tables)
-        logic = Resources(
-            lut=self.pe * compares + 2 * steps,
-            ff=self.pe * (bits + sum(bits + step for step in range(1, steps)) + steps) + steps + 1,
-        )
+        folds = (tables[0].depth - 1).bit_length()
+        control = 2 * folds + 2 if folds and family is Family.XC7 else 0
+        logic = Resources(lut=self.pe * compares + 2 * steps + control, ff=self._registers)
         copies = tables * (self.pe if self.shared else 1)
         return sum((cost.table(shape, family) for shape in copies), logic)
+
+    @property
+    def _registers(self) -> int:
+        """Operands, counts, pushes, folds; Yosys also registers the first table and directions.
+
+        On the grid of benchmarks/cost_model.py within 10 % on ECP5.
+        """
+        first, steps = self._table_shapes[0], len(self._table_shapes)
+        bits = self.input_dtype.bits + (not self.input_dtype.signed)
+        if self.thresholds.size == 1:
+            bits = self._decisive_bits
+        lanes = self.pe * (bits * steps + steps * (steps + 1) // 2)
+        if first.depth == 1:
+            return lanes + steps + 1
+        folds = (first.depth - 1).bit_length() * (steps + 1)
+        return lanes + steps + 1 + folds + self._table_lanes * (first.lane_bits + 1)
 
     @property
     def _decisive_bits(self) -> int:

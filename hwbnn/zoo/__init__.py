@@ -18,10 +18,10 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Golden:
-    """Real test images, their true labels [n], and the oracle's logits [n, classes]: integers,
-    or floats where the last layer has a bias or more than one bit.
+    """Real test images, their true labels [n], and the oracle's logits [n, classes].
 
-    images: as the model takes them, [n, height, width] or [n, channels, height, width].
+    images: as the model takes them, [n, height, width] or [n, channels, height, width]. logits:
+    integers, or floats where the last layer has a bias or more than one bit.
     """
 
     images: npt.NDArray[np.uint8]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Yosys techmap: a ROM with one unregistered read port, two columns a cell, which rom_xc7.v and
-// rom_ecp5.v make of LUTs. Left to abc, the multiplexer trees take several times as many.
+// Yosys techmap: a ROM with one unregistered read port, in groups of columns that rom_xc7.v and
+// rom_ecp5.v make of LUTs. On the grid of benchmarks/memories.py Yosys without these maps took
+// several times the LUTs. Groups, since Yosys 0.70 was slow after a module of thousands of columns,
+// and with a module for each column.
 (* techmap_celltype = "$mem_v2" *)
 module rom_words (
     RD_CLK, RD_EN, RD_ARST, RD_SRST, RD_ADDR, RD_DATA, WR_CLK, WR_EN, WR_ADDR, WR_DATA);
@@ -30,23 +32,21 @@ module rom_words (
   output [RD_PORTS*WIDTH-1:0] RD_DATA;
   input WR_CLK, WR_EN, WR_ADDR, WR_DATA;
 
-  localparam [SIZE*WIDTH-1:0] Words = INIT;
-  function [SIZE-1:0] column;
-    input integer bit;
-    integer word;
-    for (word = 0; word < SIZE; word = word + 1) column[word] = Words[word*WIDTH+bit];
-  endfunction
-
   wire _TECHMAP_FAIL_ = RD_PORTS != 1 || WR_PORTS != 0 || RD_CLK_ENABLE != 0 || OFFSET != 0;
   wire [31:0] address = RD_ADDR;
   genvar i;
   generate
-    for (i = 0; i < WIDTH; i = i + 2) begin
-      wire high;
-      $__hwbnn_rom_pair #(
-          .SIZE(SIZE), .LOW(column(i)), .HIGH(i + 1 < WIDTH ? column(i + 1) : 0)
-      ) pair (.A(address), .L(RD_DATA[i]), .H(high));
-      if (i + 1 < WIDTH) assign RD_DATA[i+1] = high;
+    for (i = 0; i < WIDTH; i = i + 256) begin
+      localparam Columns = WIDTH - i < 256 ? WIDTH - i : 256;
+      $__hwbnn_rom_columns #(
+          .SIZE(SIZE), .WIDTH(WIDTH), .LEFT(i), .COLUMNS(Columns), .INIT(INIT)
+      ) columns (.A(address), .Y(RD_DATA[i+:Columns]));
     end
   endgenerate
 endmodule
+
+// Bit AT of the memory and those of its column in the words behind, the last one first.
+`define ROM_4(AT) Words[AT+3*WIDTH], Words[AT+2*WIDTH], Words[AT+WIDTH], Words[AT]
+`define ROM_16(AT) `ROM_4(AT+12*WIDTH), `ROM_4(AT+8*WIDTH), `ROM_4(AT+4*WIDTH), `ROM_4(AT)
+`define ROM_32(AT) `ROM_16(AT+16*WIDTH), `ROM_16(AT)
+`define ROM_64(AT) `ROM_32(AT+32*WIDTH), `ROM_32(AT)

@@ -62,6 +62,26 @@ def test_counts_each_instance(family: Family, tmp_path: Path) -> None:
     assert report.total.lut >= unit.lut + report.instances["fifo_before"].lut
 
 
+@pytest.mark.slow
+@need_yosys
+@pytest.mark.parametrize("family", list(Family))
+def test_parts_equal_the_whole(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    structure = Structure.XC7 if family is Family.XC7 else Structure.ECP5
+    design = small()
+    files = emit_rtl(design, structure=structure)
+    monkeypatch.setattr(yosys, "SHARE", 1 << 30)
+    whole = yosys.synthesise(files, design.name, family, work=tmp_path / "whole")
+    assert not (tmp_path / "whole" / f"{design.name}_synth1.il").exists()
+    monkeypatch.setattr(yosys, "SHARE", 1)
+    parts = yosys.synthesise(files, design.name, family, work=tmp_path / "parts")
+    assert (tmp_path / "parts" / f"{design.name}_synth2.il").exists()
+    assert set(whole.instances) == {"unit_dut", "fifo_before", "fifo_after"}
+    assert parts.instances == whole.instances
+    assert parts.top == whole.top
+
+
 def run_gates(
     design: Design, frames: np.ndarray, family: Family, work: Path, patch: pytest.MonkeyPatch
 ) -> FileSet:
@@ -121,6 +141,21 @@ def test_names_the_error(tmp_path: Path) -> None:
     broken = FileSet.of({"broken.sv": "module broken; assign x = ; endmodule\n"})
     with pytest.raises(ToolError, match=r"(?s)ERROR.*\.log"):
         yosys.synthesise(broken, "broken", Family.XC7, work=tmp_path)
+
+
+@need_yosys
+def test_names_the_error_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(yosys._SYNTH, Family.XC7, "synth_xilinx -no_such_option")
+    empty = FileSet.of({"empty.sv": "module empty; endmodule\n"})
+    with pytest.raises(ToolError, match=r"must end with status 0, not 1: ERROR.*_synth\.log"):
+        yosys.synthesise(empty, "empty", Family.XC7, work=tmp_path)
+
+
+@need_yosys
+def test_takes_no_longer_than_allowed(tmp_path: Path) -> None:
+    empty = FileSet.of({"empty.sv": "module empty; endmodule\n"})
+    with pytest.raises(ToolError, match=r"must end within 0\.01 s, not run on"):
+        yosys.synthesise(empty, "empty", Family.XC7, work=tmp_path, timeout=0.01)
 
 
 def test_missing_yosys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Modelled resources of width converters, tables and FIFOs against what Yosys makes of them."""
+"""Modelled resources of windows, converters, tables and FIFOs against what Yosys makes of them."""
 
 from pathlib import Path
 
@@ -10,16 +10,27 @@ from hwbnn.emit.rtl import Structure, emit_rtl
 from hwbnn.ir.dtype import BIPOLAR, signed, unsigned
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.unit import Family, Resources, Unit
+from hwbnn.ir.window import Window
 from hwbnn.tools import yosys
+from hwbnn.units.arg_max import ArgMax
 from hwbnn.units.lookup import Lookup
+from hwbnn.units.sliding_window import SlidingWindow
+from hwbnn.units.thresholds import Thresholds
 from hwbnn.units.width_converter import WidthConverter
 from tests.units.single import single
 
 VALUES = np.random.default_rng(1).integers(-128, 128, (1, 256))
+STEPS = np.sort(np.random.default_rng(1).integers(-60, 60, (32, 3)), axis=1)
+PADDED, MINUS = Window(14, 14, (3, 3), padding=(1, 1, 1, 1)), -np.ones(1, np.int64)
 UNITS = {
     "even": WidthConverter(BIPOLAR, 144, 72, 48),
     "odd": WidthConverter(BIPOLAR, 576, 13, 64),
     "late last beat": WidthConverter(signed(8), 576, 3, 27),
+    "window": SlidingWindow(BIPOLAR, 64, PADDED, MINUS, lanes=8),
+    "columns": SlidingWindow(BIPOLAR, 16, Window(16, 16, (3, 3)), MINUS, lanes=48),
+    "all at once": ArgMax(signed(11), 10, pe=10),
+    "one by one": ArgMax(signed(11), 10),
+    "staircase": Thresholds(STEPS, np.arange(32) % 3 == 0, signed(8), unsigned(2), 32, pe=4),
     "table": Lookup(VALUES, unsigned(8), signed(8), 3, 8),
 }
 STRUCTURES = {Family.XC7: Structure.XC7, Family.ECP5: Structure.ECP5}
