@@ -210,6 +210,7 @@ def test_clock(hwbnn: Run, small_model: Path, tmp_path: Path):
     assert "choose 100 or 111.111" in wrong.err
 
 
+@pytest.mark.slow
 def test_no_colour_in_pipes(small_model: Path, tmp_path: Path):
     argv = [sys.executable, "-m", "hwbnn", "build", str(small_model), "-b", "pynq-z2"]
     argv += ["-o", str(tmp_path / "out")]
@@ -217,6 +218,7 @@ def test_no_colour_in_pipes(small_model: Path, tmp_path: Path):
     assert b"\x1b" not in ran.stdout + ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_terminal_without_utf_8(tmp_path: Path, encoding: str):
     argv = [sys.executable, "-m", "hwbnn", "doctor"]
@@ -229,6 +231,7 @@ def test_terminal_without_utf_8(tmp_path: Path, encoding: str):
     assert "ü.onnx" in json.loads(ran.stdout)["problems"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_full_stdout(options: tuple[str, ...]):
@@ -537,6 +540,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(
     ("number", "status"),
@@ -565,6 +569,7 @@ def test_stopped_in_the_middle(
         assert tree(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_while_a_library_is_imported(

@@ -42,6 +42,7 @@ def test_executes(style: str, options: dict[str, object]) -> None:
     assert np.isfinite(out).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act_bits", [1, 2, 4])
 @pytest.mark.parametrize("weight_bits", [1, 3])
 @pytest.mark.parametrize("input_bits", [1, 8])

@@ -104,6 +104,7 @@ def test_export_is_the_network(name: str, style: Style) -> None:
     assert dims == [1, *made.network.image]
 
 
+@pytest.mark.slow
 def test_order_of_layers() -> None:
     norm = "BatchNormalization"
     block = ["Conv", norm, "Conv", norm]
@@ -141,6 +142,7 @@ def test_many_images_at_once() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped", [1, 2])
 def test_a_stopped_training_goes_on(tmp_path: Path, stopped: int) -> None:
     recipe = Recipe(epochs=3, batch=64, seed=1, learning_rate=5e-3, shift=2, flip=True)

@@ -83,6 +83,7 @@ def test_all_that_are_promised() -> None:
     assert NETWORKS["dorefa"].image == (3, 40, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [STE, FLOAT], ids=str)
 @pytest.mark.parametrize("name", NARROW | OPTIONS)
 def test_forward_and_backward(name: str, how) -> None:
@@ -111,6 +112,7 @@ def test_learns_four_images(name: str) -> None:
     assert trained(net, x, steps=40) < 0.6 * before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NARROW)
 def test_images_that_are_too_small(name: str) -> None:
     least = LEAST.get(name, 8)
@@ -126,6 +128,7 @@ def test_images_that_are_too_small(name: str) -> None:
         assert net(torch.rand(2, 3, least, least)).shape == (2, CLASSES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NARROW)
 @pytest.mark.parametrize("image", [(1, 24, 33), (2, 63, 51), (3, 50, 62)])
 def test_any_image_that_is_large_enough(name: str, image: tuple[int, int, int]) -> None:
@@ -226,6 +229,7 @@ def test_layout_of_a_residual_layer() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NARROW)
 def test_every_layer_takes_integers(name: str) -> None:
     """Inputs and weights of each layer are whole numbers of a step that is a power of two."""

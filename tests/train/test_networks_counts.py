@@ -48,6 +48,7 @@ def test_parameters_are_the_published_ones(name: str) -> None:
     assert (count_parameters(net), count_parameters(net, statistics=True)) == PARAMETERS[name]
 
 
+@pytest.mark.slow
 def test_parameters_of_resnete34() -> None:
     with torch.device("meta"):
         net = network("resnete34", image=IMAGENET, classes=1000)
@@ -97,6 +98,7 @@ def rows() -> list:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", rows())
 def test_macs_are_the_published_ones(row: Row) -> None:
     classes = 1000 if row.image == IMAGENET else 10
@@ -136,6 +138,7 @@ def test_float_networks_have_32_bits() -> None:
     assert [layer.input_bits for layer in layers] == [8] + [32] * (len(layers) - 1)
 
 
+@pytest.mark.slow
 def test_counting_leaves_the_model_as_it_was() -> None:
     net = network("vgg-small", image=(1, 16, 16)).train()
     before = copy.deepcopy(net.state_dict())
@@ -147,6 +150,7 @@ def test_counting_leaves_the_model_as_it_was() -> None:
     assert {value.device.type for value in net.parameters()} == {"cpu"}
 
 
+@pytest.mark.slow
 def test_depth_for_width_keeps_the_weights() -> None:
     counts = []
     for layers in (13, 21, 37):

@@ -68,6 +68,7 @@ def test_run_is_the_sum_of_each_group_against_the_thresholds_of_its_class() -> N
         assert found.tolist() == [naive(unit, frame) for frame in frames]
 
 
+@pytest.mark.slow
 def test_border_and_groups_at_every_lane_count() -> None:
     rng = seeded("border and groups")
     line = Border(np.array([0]), np.array([0, 1, 1, 2, 1]))
@@ -85,6 +86,7 @@ def test_border_and_groups_at_every_lane_count() -> None:
     prove(jobs)
 
 
+@pytest.mark.slow
 def test_border_with_thresholds_in_block_ram() -> None:
     """Tables this large are read a cycle ahead: search in two cycles a step, and one threshold."""
     rng = seeded("border in block RAM")
@@ -97,6 +99,7 @@ def test_border_with_thresholds_in_block_ram() -> None:
     prove(random_job(unit, rng, frames=2) for unit in units)
 
 
+@pytest.mark.slow
 def test_packed_weights(tmp_path: Path) -> None:
     rng = seeded("packed weights")
     units = [deep(pe, simd) for pe, simd in ((2, 4), (3, 5), (4, 8))]

@@ -81,6 +81,7 @@ def at_their_ends(limit: int) -> Iterator[DepthwiseMvu]:
         yield replace(example, thresholds=np.repeat(rows, example.thresholds.shape[1], axis=1))
 
 
+@pytest.mark.slow
 def test_sums_reach_their_ends() -> None:
     wrong = []
     for limit in range(4):  # only memories differ: one program for the four
