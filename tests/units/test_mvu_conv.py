@@ -5,6 +5,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from hwbnn.ir.dtype import BIPOLAR, smallest, unsigned
 from hwbnn.ir.unit import Family, Folding, Style
