@@ -129,6 +129,8 @@ def _make_deterministic(device: torch.device) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # A GPU has operations without a deterministic form: those only warn.
     torch.use_deterministic_algorithms(True, warn_only=on_gpu)
+    # Else every new tensor is filled first, to show reads of what nobody wrote.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _resumed(job: _Job, generator: torch.Generator) -> Run | None:
