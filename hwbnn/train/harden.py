@@ -17,13 +17,14 @@ from brevitas.nn.quant_layer import QuantNonLinearActLayer
 from torch import Tensor, nn
 
 from hwbnn.errors import ModelError
-from hwbnn.train.layers import Centre, Dense, Multiply, Residual, Shift
+from hwbnn.train.layers import Centre, Dense, Mean, Multiply, Residual, Shift
 from hwbnn.train.quantizers import BinaryActivation, BinaryWeight
 
 # Of a scaled input they give the scaled output.
 HOMOGENEOUS = (
     nn.Identity, nn.Dropout, nn.Dropout2d, nn.ReLU, nn.PReLU, nn.MaxPool1d, nn.MaxPool2d,
     nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d,
+    Mean,
 )  # fmt: skip
 # These see the values themselves.
 ABSOLUTE = (nn.Hardtanh, nn.ReLU6, Centre)
