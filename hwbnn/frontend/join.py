@@ -163,10 +163,11 @@ def line(op: Op, chain: Chain) -> Affine | None:
     floats = chain.spread(points)
     ends = floats[[0, -1]].astype(np.float64)
     scale = (ends[1] - ends[0]) / float(points[-1] - points[0])
-    offset = ends[0] - scale * points[0]
-    if ((points[:, None] * scale + offset).astype(np.float32) != floats).any():
-        return None
-    return Affine(scale, offset, entry.low, entry.high, chain.exact, function)
+    plain = floats[points == 1].astype(np.float64).reshape(-1)  # of a scale that is rounded
+    for unit, offset in ((plain, 0 * plain), (scale, ends[0] - scale * points[0])):
+        if unit.size and ((points[:, None] * unit + offset).astype(np.float32) == floats).all():
+            return Affine(unit, offset, entry.low, entry.high, chain.exact, function)
+    return None
 
 
 # ---- sums ----------------------------------------------------------------------------------------
