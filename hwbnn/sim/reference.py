@@ -28,7 +28,8 @@ from hwbnn.ir.window import Window
 Numbers: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32 | np.float64 | np.int64]]
 AnyNumbers = TypeVar("AnyNumbers", IntArray, Numbers)
 
-REFERENCE_ELEMENTS = 1 << 26  # of all values, at a time, to bound the memory
+FEW_STEPS = 15  # more are searched, not compared one by one
+REFERENCE_ELEMENTS = 1 << 25  # of all values, at a time, to bound the memory
 
 
 def reference(graph: Graph, frames: IntArray) -> IntArray:
@@ -132,8 +133,14 @@ def _max_pool(op: MaxPool, x: IntArray) -> IntArray:
 def _staircase(op: Staircase, x: IntArray) -> IntArray:
     count = np.zeros(x.shape, np.int64)
     rows = op.rows
-    for step in range(op.steps):
-        count += x >= op.thresholds[rows, step]
+    if op.steps > FEW_STEPS:
+        order = np.argsort(rows, kind="stable")
+        ends = np.cumsum(np.bincount(rows))
+        for row, elements in enumerate(np.split(order, ends[:-1])):
+            count[:, elements] = np.searchsorted(op.thresholds[row], x[:, elements], side="right")
+    else:
+        for step in range(op.steps):
+            count += x >= op.thresholds[rows, step]
     count = np.where(op.directions, op.steps - count, count)
     return count_to_value(count, base=op.base, dtype=op.dtype)
 
