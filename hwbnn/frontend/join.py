@@ -50,7 +50,7 @@ def add(made: Translation, visit: Visit) -> Chain:
     if len(set(shapes)) > 1:
         given = " and ".join(f"{s} ({t})" for s, t in zip(shapes, titles, strict=True))
         raise ModelError(f"{where}: inputs must have one shape, not {given}; make them equal")
-    branches = _branches(made, visit, chains, last=False)
+    branches = _branches(made, visit, chains, axis=None)
     if branches is None:
         return replace(chains[0], source="", entry=None, steps=())
     orders = [branch.chain.order for branch in branches]
@@ -75,6 +75,8 @@ def add(made: Translation, visit: Visit) -> Chain:
 def concat(made: Translation, visit: Visit) -> Chain:
     """Concat of branches along the channels: any scales."""
     where, chains = visit.where, _chains(visit)
+    if len(chains) == 1:
+        return chains[0]
     if any(chain.places is None for chain in chains):
         return Chain("", None, None)
     rank = len(chains[0].shape) + 1
@@ -86,7 +88,7 @@ def concat(made: Translation, visit: Visit) -> Chain:
             f"{where}: inputs must be alike but for their channels, not {given} along axis {axis}; "
             "make them equal, and keep the batch in front"
         )
-    branches = _branches(made, visit, chains, last=axis == rank - 1 and rank > 2)
+    branches = _branches(made, visit, chains, axis=axis)
     if branches is None:
         shape = np.concatenate([np.zeros(chain.shape) for chain in chains], axis - 1).shape
         return Chain("", None, np.arange(np.prod(shape)).reshape(1, *shape))
@@ -124,14 +126,19 @@ def _title(made: Translation, chain: Chain) -> str:
 
 
 def _branches(
-    made: Translation, visit: Visit, chains: list[Chain], *, last: bool
+    made: Translation, visit: Visit, chains: list[Chain], *, axis: int | None
 ) -> list[Branch] | None:
-    """Make what enters a join; None if something of it is not known."""
+    """Make what enters a join; None if something of it is not known.
+
+    axis: along which images are joined, so where their channels are; of a sum only pixels are put
+    in order, channels last.
+    """
     branches = []
     for given in chains:
-        chain = given
-        if len(chain.shape) > 1:
-            chain = lay_out(made, chain, image_of(chain, visit.where, last=last), visit.where)
+        chain, rank = given, len(given.shape)
+        if rank > 1 and (axis is not None or chain.source == made.ops[0].name):
+            image = image_of(chain, visit.where, last=axis == rank)
+            chain = lay_out(made, chain, image, visit.where)
         title = _title(made, chain)
         source, start, dtype = materialise(made, chain)
         if start.entry is None or made.is_placeholder(source):

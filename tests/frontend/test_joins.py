@@ -118,6 +118,27 @@ def test_a_value_added_to_itself() -> None:
     assert len(set(total.sources)) == 1 and graph.range_of(total.name) == (-2, 2)
 
 
+def test_sums_of_images_with_channels_last() -> None:
+    net, *ends = block(lambda n: convolved(n).quant(0.25, 4, signed=1), lambda n: n)
+    ends = [net.build.node("Transpose", end, perm=[0, 2, 3, 1]) for end in ends]
+    meet(net, "Add", *ends).add("Transpose", perm=[0, 3, 1, 2])
+    assert first(ended(net, 4), Add).vectors == 16
+
+
+def test_pixels_added_to_a_layer() -> None:
+    net = Net(3, 6, 6)
+    ends = [branch(net, "input", lambda n: n.quant(1 / 32, 4).conv(3, 3, 1, 1)), "input"]
+    net.x = meet(net, "Add", *ends).x
+    model = net.quant(0.5, 4, signed=1).conv(2, 3, 6, 6).add("Flatten").model(divisor=256.0)
+    total = first(same(model), Add)
+    assert total.sources[1] == "input_image" and total.factors == (8, 1)
+
+
+def test_a_concatenation_of_one() -> None:
+    net, end, _ = block(lambda n: n, lambda n: n)
+    assert Concat not in kinds(ended(meet(net, "Concat", end, axis=1), 4))
+
+
 def test_average_pools_as_shortcuts() -> None:
     def body(net: Net) -> Net:
         net.conv(4, 4, 3, 3, pads=[1] * 4, strides=[2, 2])
@@ -262,6 +283,15 @@ def test_scales_of_different_ratios_cannot_be_added() -> None:
         "Add_12 (Add): scales of Mul_8 (Mul) and Quant_11 (Quant) must have one ratio in all "
         "channels, not 0.5, 1, 2, ...; " + MEND
     )
+
+
+@pytest.mark.parametrize("operator", ["Add", "Concat"])
+def test_only_what_is_not_supported_is_named(operator: str) -> None:
+    net, *ends = block(lambda n: n.add("Sigmoid"), lambda n: n)
+    attributes = {"axis": 1} if operator == "Concat" else {}
+    meet(net, operator, *ends, **attributes).conv(3, 8 if attributes else 4, 3, 3).sign()
+    problems = inspect_model(net.model(), name="m").problems
+    assert len(problems) == 1 and problems[0].startswith("Sigmoid_5 (Sigmoid): activation must be")
 
 
 def test_shapes_must_be_one() -> None:
