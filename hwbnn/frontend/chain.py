@@ -95,7 +95,8 @@ Entry: TypeAlias = Pixels | Affine | Levels
 class Quantizer:
     """A quantizer's integers, and the floats that it gives for them.
 
-    floats is (levels, labels); the float of integer k is scale * k + offset up to rounding.
+    floats is (levels, labels); the float of integer k is scale * k + offset up to rounding. order:
+    for each element of the tensor, which element of the operator's value it is.
     """
 
     name: str  # of the operator that it makes
@@ -104,6 +105,7 @@ class Quantizer:
     levels: IntArray
     floats: FloatArray
     scale: DoubleArray  # (labels,)
+    order: IntArray
     labels: Labels = None
     offset: float = 0.0
 
@@ -268,6 +270,13 @@ class Chain:
         """Floats (points, functions) of each function at each of the integers (points,)."""
         examples, _ = self.functions
         return self.evaluate(np.repeat(points[:, None], examples.size, axis=1), examples)
+
+
+def merged(entry: Affine) -> Affine:
+    """Give one label to all elements of one scale and offset."""
+    rows = np.stack([entry.scale, entry.offset])
+    (scale, offset), again = np.unique(rows, axis=1, return_inverse=True)
+    return replace(entry, scale=scale, offset=offset, labels=again.reshape(-1)[entry.labels])
 
 
 def run_steps(steps: Iterable[Step], x: FloatArray, columns: IntArray) -> FloatArray:

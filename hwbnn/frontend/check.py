@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check: the graph gives what the oracle gives, on every output of every sample."""
 
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -12,7 +13,7 @@ from hwbnn.frontend.translation import Label, Translation
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import FloatArray, Graph
 from hwbnn.ir.ops import ArgMax, Dense
-from hwbnn.sim.reference import evaluate
+from hwbnn.sim.reference import evaluate, frames_at_once
 
 RANDOM_SAMPLES = 8
 POWERS = (
@@ -20,6 +21,15 @@ POWERS = (
     "(restrict_scaling_type POWER_OF_TWO) or with scale 1 before a batch norm"
 )
 REPORT = "report this with the model"
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """Some of the frames, from the first on: all values of the graph, and of the model."""
+
+    first: int
+    values: dict[str, IntArray]
+    tensors: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]
 
 
 def default_samples(shape: tuple[int, ...]) -> IntArray:
@@ -49,20 +59,26 @@ def check_outputs(
             f"images: must be frames of {graph.input.elements} pixels, not {shape}; resize them"
         )
     frames = pixels.reshape(-1, graph.input.elements).astype(np.int64)
-    values = evaluate(graph, frames)
-    tensors = Oracle(made.model).tensors(frames, made.preprocess)
-    expected = tensors[tensor].reshape(len(frames), -1).astype(np.float32)
-    integers = values[tail.source] * _sign(graph, made, tail)
+    oracle, batch = Oracle(made.model), frames_at_once(graph)
+    for first in range(0, len(frames), batch):
+        part = frames[first : first + batch]
+        run = _Run(first, evaluate(graph, part), oracle.tensors(part, made.preprocess))
+        _check_run(graph, made, tail, tensor, run)
+
+
+def _check_run(graph: Graph, made: Translation, tail: Chain, tensor: str, run: _Run) -> None:
+    integers = run.values[tail.source] * _sign(graph, made, tail)
+    expected = run.tensors[tensor].reshape(len(integers), -1).astype(np.float32)
     actual = tail.evaluate(integers, np.arange(tail.elements))
     wrong = (actual != expected) & ~_nearest(tail, integers, expected, actual)
     if wrong.any():
         image, element = (int(i) for i in np.argwhere(wrong)[0])
         raise MismatchError(
-            f"{graph.name}: output {element} of image {image} must be the model's "
+            f"{graph.name}: output {element} of image {run.first + image} must be the model's "
             f"{expected[image, element]:.9g}, not {actual[image, element]:.9g}; "
-            + _first_difference(made, values, tensors)
+            + _first_difference(made, run)
         )
-    _check_labels(graph, made, values, tensors, expected)
+    _check_labels(graph, made, run, expected)
 
 
 def _sign(graph: Graph, made: Translation, tail: Chain) -> int:
@@ -90,20 +106,17 @@ def _nearest(
     return np.asarray(near & (distance <= 1e-4 * size))
 
 
-def _check_labels(
-    graph: Graph, made: Translation, values: dict[str, IntArray],
-    tensors: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]], expected: FloatArray,
-) -> None:  # fmt: skip
+def _check_labels(graph: Graph, made: Translation, run: _Run, expected: FloatArray) -> None:
     last = graph.ops[-1]
     if not isinstance(last, ArgMax):
         return
-    labels = values[last.name][:, 0]
+    labels = run.values[last.name][:, 0]
     if isinstance(made.result, Label):
         name = made.model.graph.output[0].name
-        expected_labels = tensors[name].reshape(len(labels)).astype(np.int64)
+        expected_labels = run.tensors[name].reshape(len(labels)).astype(np.int64)
     else:
         expected_labels = expected.argmax(axis=1)
-    scores = values[last.source]
+    scores = run.values[last.source]
     frames = np.arange(len(labels))
     # Equal integers are a tie of ours, and the model's rounding noise decides for it.
     tie = scores[frames, labels] == scores[frames, expected_labels]
@@ -112,33 +125,30 @@ def _check_labels(
     if wrong.any():
         image = int(np.flatnonzero(wrong)[0])
         raise MismatchError(
-            f"{graph.name}: label of image {image} must be the model's "
+            f"{graph.name}: label of image {run.first + image} must be the model's "
             f"{expected_labels[image]}, not {labels[image]}; {REPORT}"
         )
 
 
-def _first_difference(
-    made: Translation, values: dict[str, IntArray],
-    tensors: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]],
-) -> str:  # fmt: skip
+def _first_difference(made: Translation, run: _Run) -> str:
     """Say which layer is the first to differ, and what to do."""
     exact = True
     for op in made.ops:
         if op.name in made.sums:
             exact = exact and made.sums[op.name].exact
         quantizer = made.quantizers.get(op.name)
-        if quantizer is None or op.name not in values or quantizer.tensor not in tensors:
+        if quantizer is None or op.name not in run.values or quantizer.tensor not in run.tensors:
             continue
-        order = made.orders[quantizer.name]
-        ours = values[op.name][:, order]
-        floats = np.asarray(tensors[quantizer.tensor], np.float32).reshape(ours.shape)
+        order = quantizer.order
+        ours = run.values[op.name][:, order]
+        floats = np.asarray(run.tensors[quantizer.tensor], np.float32).reshape(ours.shape)
         theirs = quantizer.integers(floats, order)
         if (ours != theirs).any():
             image, element = (int(i) for i in np.argwhere(ours != theirs)[0])
             where = made.titles.get(quantizer.name, op.name)
             return (
-                f"{where} is the first layer that differs: element {element} of image {image} is "
-                f"{theirs[image, element]} in the model, {ours[image, element]} in integers; "
-                + (REPORT if exact else POWERS)
+                f"{where} is the first layer that differs: element {element} of image "
+                f"{run.first + image} is {theirs[image, element]} in the model, "
+                f"{ours[image, element]} in integers; " + (REPORT if exact else POWERS)
             )
     return f"no layer before it differs; {REPORT if exact else POWERS}"

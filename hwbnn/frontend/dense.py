@@ -15,6 +15,7 @@ from hwbnn.ir.graph import Arithmetic, FloatArray
 from hwbnn.ir.ops import Dense, sum_range
 
 MAX_EXACT = 1 << 24  # float32 holds every integer up to here
+MAX_INPUT = 1 << 16  # levels of what joins and sums of quantized values give
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,13 @@ def input_values(chain: Chain, dtype: DType | None, where: str) -> Values:
 
     chain: from the operator whose integers enter, so with no quantizer among its steps.
     """
-    if isinstance(chain.entry, Levels) and dtype is not None:
+    if isinstance(chain.entry, Affine | Levels) and dtype is not None:
         low, high = chain.entry.low, chain.entry.high
+        if high - low >= MAX_INPUT:
+            raise ModelError(
+                f"{where}: input must have at most {MAX_INPUT} levels (16 bits), not "
+                f"{high - low + 1}; put a QuantIdentity before the layer"
+            )
         levels = np.arange(low, high + 1, 2 if dtype == BIPOLAR else 1)
     elif isinstance(chain.entry, Pixels):
         levels, dtype = np.arange(256), unsigned(8)

@@ -180,7 +180,9 @@ def quantizer_step(
         return runner(clean, [x, scale.at(columns), *rest])[0]
 
     unit = scale.floats.astype(np.float64)
-    quantizer = Quantizer(name, node.output[0], dtype, levels, floats, unit, scale.labels)
+    quantizer = Quantizer(
+        name, node.output[0], dtype, levels, floats, unit, chain.order, scale.labels
+    )
     return Step(where, evaluate, scale.labels, quantizer=quantizer)
 
 
@@ -207,7 +209,7 @@ def _multithreshold_step(
         dtype = smallest(0, steps)
     clean = _node(node, 2)
     quantizer = Quantizer(
-        name, node.output[0], dtype, levels, floats, np.full(1, unit), offset=offset
+        name, node.output[0], dtype, levels, floats, np.full(1, unit), chain.order, offset=offset
     )
 
     def evaluate(x: FloatArray, columns: IntArray) -> FloatArray:

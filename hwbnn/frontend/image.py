@@ -8,7 +8,6 @@ import onnx
 
 from hwbnn.errors import ModelError
 from hwbnn.frontend.chain import Chain, Padding, Pixels, Pool, Step
-from hwbnn.frontend.names import unique
 from hwbnn.frontend.run_node import attribute
 from hwbnn.frontend.translation import Translation
 from hwbnn.ir.dtype import IntArray
@@ -97,10 +96,12 @@ def window_of(
             f"{where}: kernel must fit the padded image, not {spans[0]} x {spans[1]} in "
             f"{extents[0]} x {extents[1]}; choose a smaller kernel or a larger image"
         )
-    _check_ceil(node, spans, stride, extents, where)
+    begins = image.height + amounts[0], image.width + amounts[1]
+    below, right = _rest(node, spans, stride, extents, begins, where)
     return Window(
         image.height, image.width, (kernel[0], kernel[1]), (stride[0], stride[1]),
-        (dilation[0], dilation[1]), (amounts[0], amounts[1], amounts[2], amounts[3]),
+        (dilation[0], dilation[1]),
+        (amounts[0], amounts[1], amounts[2] + below, amounts[3] + right),
     )  # fmt: skip
 
 
@@ -127,18 +128,27 @@ def _pads(
     return (*less, *more) if mode == "SAME_UPPER" else (*more, *less)
 
 
-def _check_ceil(
+def _rest(
     node: onnx.NodeProto, spans: list[int], stride: tuple[int, ...], extents: tuple[int, int],
-    where: str,
-) -> None:  # fmt: skip
+    begins: tuple[int, int], where: str,
+) -> tuple[int, int]:  # fmt: skip
+    """Return the rows and columns that ceil_mode adds, for a last window that is not full.
+
+    begins: rows and columns before the padding below and on the right, where no window may begin.
+    """
     if not attribute(node, "ceil_mode", 0):
-        return
-    rest = [(n - k) % s for n, k, s in zip(extents, spans, stride, strict=True)]
-    if any(rest):
+        return 0, 0
+    added = []
+    for extent, span, step, begin in zip(extents, spans, stride, begins, strict=True):
+        rest = (extent - span) % step
+        last = extent - span - rest + step  # where the window begins that is not full
+        added.append(step - rest if rest and last < begin else 0)
+    if any(added) and attribute(node, "count_include_pad", 0):
         raise ModelError(
-            f"{where}: ceil_mode must be 0 where its windows do not fill the image; pad the image "
-            "instead"
+            f"{where}: count_include_pad must be 0 where ceil_mode leaves a window that is not "
+            "full; set it to False"
         )
+    return added[0], added[1]
 
 
 def lay_out(made: Translation, chain: Chain, image: Image, where: str) -> Chain:
@@ -176,9 +186,8 @@ def _of_pixels(made: Translation, chain: Chain, image: Image, order: IntArray, w
             "use one layout"
         )
     if earlier is None:
-        taken = (*(op.name for op in made.ops), *made.titles)
         earlier = Permute(
-            unique(f"{source.name.rstrip('_')}_image", taken),
+            made.fresh(f"{source.name.rstrip('_')}_image"),
             source.name,
             order,
             source.dtype,
@@ -187,10 +196,16 @@ def _of_pixels(made: Translation, chain: Chain, image: Image, order: IntArray, w
         made.ops.insert(1, earlier)
     inverse = np.argsort(order)
     batch = np.arange(len(chain.places)).reshape(-1, *(1,) * len(chain.shape)) * order.size
-    for step in chain.steps:
-        if step.quantizer is not None:
-            made.orders[step.quantizer.name] = inverse[made.orders[step.quantizer.name]]
-    steps = tuple(step.moved(order) for step in chain.steps if isinstance(step, Step))
+    steps = tuple(
+        _reordered(step.moved(order), inverse) for step in chain.steps if isinstance(step, Step)
+    )
     places = inverse[chain.places - batch] + batch
     assert isinstance(chain.entry, Pixels)
     return replace(chain, source=earlier.name, steps=steps, places=places)
+
+
+def _reordered(step: Step, inverse: IntArray) -> Step:
+    if step.quantizer is None:
+        return step
+    order = inverse[step.quantizer.order]
+    return replace(step, quantizer=replace(step.quantizer, order=order))

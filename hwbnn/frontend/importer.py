@@ -114,7 +114,7 @@ def finish(made: Translation, *, output: Output) -> Imported:
             "channels last); take out the transpose at the end, or end with a pool of the whole "
             "image or a dense layer"
         )
-    host, ops = _hosted(_upstream(made, last))
+    host, ops = _hosted(_upstream(made, last), made.name)
     values = None if choose else output_values(tail, made.name)
     ops = label_ops(ops, tail, output_floats(tail, made.name), label) if choose else ops
     source = model_inputs(model.graph)[0]
@@ -127,17 +127,24 @@ def finish(made: Translation, *, output: Output) -> Imported:
 
 def _upstream(made: Translation, last: str) -> tuple[Op, ...]:
     """The operators that the last one depends on; nodes without a reader are left out."""
-    ops: list[Op] = [made.op(last)]
-    while not isinstance(ops[0], Input):
-        ops.insert(0, made.op(ops[0].source))
-    return tuple(ops)
+    by_name, needed, waiting = {op.name: op for op in made.ops}, {last}, [last]
+    while waiting:
+        new = set(by_name[waiting.pop()].sources) - needed
+        needed |= new
+        waiting += new
+    return tuple(op for op in made.ops if op.name in needed)
 
 
-def _hosted(ops: tuple[Op, ...]) -> tuple[tuple[Op, ...], tuple[Op, ...]]:
+def _hosted(ops: tuple[Op, ...], name: str) -> tuple[tuple[Op, ...], tuple[Op, ...]]:
     """Give a permutation of the pixels to the host."""
     order = ops[1]
     if not isinstance(order, Permute):
         return (), ops
+    if any(ops[0].name in op.sources for op in ops[2:]):
+        raise ModelError(
+            f"{name}: pixels must be read as an image everywhere, not also as one flat vector; "
+            "branch behind the first layer"
+        )
     sent = Input(order.name, order.elements, order.dtype, order.vectors)
     return ops[:2], (sent, *ops[2:])
 
@@ -149,6 +156,12 @@ def _packed(graph: Graph) -> Graph:
         raise ConfigError(
             f"{graph.name}: packed input must be quantized by the model, not raw pixels; "
             "put a QuantIdentity on the input or send pixels"
+        )
+    others = [op.name for op in graph.readers(graph.input.name) if op is not first]
+    if others:
+        raise ConfigError(
+            f"{graph.name}: packed input must be quantized once, not by {first.name} and "
+            f"{', '.join(others)}; put one QuantIdentity on the input or send pixels"
         )
     sent = Input(first.name, first.elements, first.dtype, first.vectors)
     host = graph.host or (graph.input,)

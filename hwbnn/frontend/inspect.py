@@ -17,7 +17,9 @@ from hwbnn.frontend.translation import Translation
 from hwbnn.ir.dtype import BIPOLAR
 from hwbnn.ir.graph import Preprocess
 from hwbnn.ir.ops import (
+    Add,
     ArgMax,
+    Concat,
     Conv,
     Dense,
     Input,
@@ -30,12 +32,15 @@ from hwbnn.ir.ops import (
     value_range,
 )
 
-Layered: TypeAlias = Dense | Conv | MaxPool | SumPool | Staircase | Table | ArgMax
+Layered: TypeAlias = Dense | Conv | MaxPool | SumPool | Staircase | Table | Add | Concat | ArgMax
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One operator; node is the model's own name of it. MACs and thresholds are per frame."""
+    """One operator; node is the model's own name of it. MACs and thresholds are per frame.
+
+    inputs, input_type: of all its sources; types that differ are separated by commas.
+    """
 
     operator: str
     name: str
@@ -124,7 +129,9 @@ def inspect_model(
 
 
 def _layer(op: Layered, ops: tuple[Op, ...], made: Translation) -> Layer:
-    source = next(other for other in ops if other.name == op.source)
+    by_name = {other.name: other for other in ops}
+    sources = [by_name[name] for name in op.sources]
+    source = sources[0]
     low, high = _range(op, made)
     weights = op.weights if isinstance(op, Dense | Conv) else np.zeros((0, 0), np.int64)
     weight_type = op.weight_dtype if isinstance(op, Dense | Conv) else None
@@ -141,9 +148,9 @@ def _layer(op: Layered, ops: tuple[Op, ...], made: Translation) -> Layer:
         operator=type(op).__name__,
         name=op.name,
         node=made.titles.get(op.name, op.name),
-        inputs=source.elements,
+        inputs=sum(source.elements for source in sources),
         outputs=op.elements,
-        input_type=str(source.dtype),
+        input_type=", ".join(dict.fromkeys(str(source.dtype) for source in sources)),
         weight_type=str(weight_type) if weight_type else None,
         output_type=str(op.dtype),
         low=low,

@@ -25,7 +25,7 @@ def materialise(made: Translation, chain: Chain) -> tuple[str, Chain, DType | No
     quantizer = chain.quantizer
     if quantizer is None:
         chain = _pooled(made, chain)
-        return chain.source, chain, None
+        return chain.source, chain, made.quantized_type(chain.source) if chain.source else None
     head, rest = chain.split()
     levels = int(quantizer.levels[-1] - quantizer.levels[0]) + 1
     if levels > MAX_LEVELS:
@@ -33,10 +33,11 @@ def materialise(made: Translation, chain: Chain) -> tuple[str, Chain, DType | No
             f"{head[-1].node}: activation must have at most {MAX_LEVELS} levels (8 bits), "
             f"not {levels}; choose bit_width 8 or less"
         )
-    if quantizer.name not in made.made_by:
+    key = quantizer.name, chain.source
+    if key not in made.made_by:
         name = _quantized(made, replace(chain, steps=head), quantizer)
-        made.made_by[quantizer.name], made.quantizers[name] = name, quantizer
-    op = made.op(made.made_by[quantizer.name])
+        made.made_by[key], made.quantizers[name] = name, quantizer
+    op = made.op(made.made_by[key])
     after = replace(chain, source=op.name, entry=_levels(quantizer, op.dtype), steps=rest)
     after = _pooled(made, after)
     return after.source, after, op.dtype
@@ -52,7 +53,7 @@ def _quantized(made: Translation, chain: Chain, quantizer: Quantizer) -> str:
         chain = _pooled_once(made, chain, place)
     plain, pools = _deferred(made, chain)
     source = made.op(chain.source)
-    op = staircase(quantizer.name, plain, source, where=chain.steps[-1].node)
+    op = staircase(made.fresh(quantizer.name), plain, source, where=chain.steps[-1].node)
     name = source.name
     if name not in made.pixels or not is_identity(op):
         made.ops.append(op)
@@ -159,11 +160,14 @@ def _pooled_once(made: Translation, chain: Chain, place: int) -> Chain:
 def _add_pool(made: Translation, source: Op, pool: Pool, falls: BoolArray) -> str:
     check_image(made, source, pool.window.height * pool.window.width, pool.node)
     minimum = falls[:1] if (falls == falls[0]).all() else falls
-    if not made.has(pool.name):
+    key = pool.name, source.name
+    if key not in made.pooled:
+        name = made.fresh(pool.name)
         made.ops.append(
-            MaxPool(pool.name, source.name, pool.window, pool.channels, minimum, source.dtype)
+            MaxPool(name, source.name, pool.window, pool.channels, minimum, source.dtype)
         )
-    return pool.name
+        made.titles[name], made.pooled[key] = pool.node, name
+    return made.pooled[key]
 
 
 def check_image(made: Translation, source: Op, positions: int, where: str) -> None:

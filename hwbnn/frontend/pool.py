@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwbnn.errors import ModelError
-from hwbnn.frontend.chain import Affine, Chain, Step
+from hwbnn.frontend.chain import Affine, Chain, Step, merged
 from hwbnn.frontend.dense import MAX_EXACT
 from hwbnn.frontend.weights import binary_grid
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, smallest
@@ -69,14 +69,13 @@ def average(given: Terms, window: Window, divisors: IntArray, where: str) -> tup
     """Return the floats of the sums, and the step that divides; divisors: of each position."""
     channels, outside = given.scale.size, window.sources < 0
     offset = np.where(outside[..., None], given.padded, given.offset[window.sources]).sum(axis=1)
-    rows = np.concatenate([offset, divisors[:, None]], axis=1)
-    _, first, kind = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    labels = (kind.reshape(-1, 1) * channels + np.arange(channels)).reshape(-1)
     low, high = pool_range(window, given.low, given.high)
     exact = given.exact and given.size * window.taps <= MAX_EXACT
-    scale = np.tile(given.scale, first.size)
-    entry = Affine(scale, offset[first].reshape(-1), low, high, exact, labels)
-    divisor = np.repeat(divisors[first], channels).astype(np.float32)
+    scale = np.broadcast_to(given.scale, offset.shape).reshape(-1)
+    every = np.arange(offset.size)
+    entry = merged(Affine(scale, offset.reshape(-1), low, high, exact, every))
+    kinds, kind = np.unique(divisors, return_inverse=True)
+    labels, divisor = np.repeat(kind.reshape(-1), channels), kinds.astype(np.float32)
 
     def divide(x: FloatArray, columns: IntArray) -> FloatArray:
         return np.asarray(x / divisor[labels[columns]])

@@ -35,7 +35,8 @@ EXACT: dict[str, Callable[..., Array]] = {
 # Operators that may make constants: none makes much from little, but by broadcasting or gathering.
 FOLDABLE = frozenset(
     """
-    Abs Add Cast Ceil Clip Concat Constant Div Dropout Equal Erf Exp Flatten Floor Gather Greater
+    Abs Add Cast Ceil Clip Concat Constant ConstantOfShape Div Dropout Equal Erf Exp Flatten Floor
+    Gather Greater
     GreaterOrEqual Identity Less LessOrEqual Log Max Min Mul Neg Pow Reciprocal ReduceMax ReduceMean
     ReduceSum Relu Reshape Round Shape Sign Slice Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where
     Quant IntQuant BipolarQuant
@@ -107,6 +108,8 @@ class NodeRunner:
             size = given[1].size * (given[0].size // max(1, given[0].shape[0]))
         elif node.op_type == "Concat":
             size = sum(x.size for x in given)
+        elif node.op_type == "ConstantOfShape":
+            size = prod(int(extent) for extent in given[0].reshape(-1))
         else:
             try:
                 size = prod(np.broadcast_shapes(*(x.shape for x in given)))

@@ -219,6 +219,8 @@ def _average(made: Translation, visit: Visit, kernel: Kernel, *, last: bool) -> 
     entry, step = average(given, window, _divisors(visit, window, padding), where)
     made.ops.append(op)
     made.sums[op.name] = entry
+    if dtype is not None:
+        made.quantized.add(op.name)
     return Chain(op.name, entry, places, (step,))
 
 

@@ -36,7 +36,7 @@ def staircase(name: str, chain: Chain, source: Op, *, where: str) -> Staircase |
     quantizer = chain.quantizer
     assert quantizer is not None and chain.entry is not None
     if chain.monotone:
-        return _staircase(name, chain, source, _bisect(chain, quantizer))
+        return _staircase(name, chain, source, _changes(chain, quantizer))
     values = _tabulate(chain, quantizer, where)
     rises = np.diff(values, axis=0)
     if ((rises >= 0).all(axis=0) | (rises <= 0).all(axis=0)).all():
@@ -85,6 +85,17 @@ def _levels(dtype: DType, low: IntArray, high: IntArray) -> IntArray:
     base = _base(dtype, low, high)
     top = max(int(low.max()), int(high.max()), base + 1)
     return np.arange(base + 1, top + 1)[:, None]
+
+
+def _changes(chain: Chain, quantizer: Quantizer) -> Counts:
+    """Find the changes of a monotone chain by the way that evaluates less."""
+    assert chain.entry is not None
+    span = chain.entry.high - chain.entry.low + 1
+    searched = int(quantizer.levels[-1] - quantizer.levels[0]) * span.bit_length()
+    if span > min(searched, MAX_TABLE // chain.functions[0].size):
+        return _bisect(chain, quantizer)
+    points = np.arange(chain.entry.low, chain.entry.high + 1)
+    return _count(chain, quantizer, quantizer.integers(chain.spread(points), chain.functions[0]))
 
 
 def _bisect(chain: Chain, quantizer: Quantizer) -> Counts:
@@ -146,7 +157,9 @@ def _classes(functions: IntArray) -> tuple[IntArray, IntArray]:
 
 def _merged(op: Staircase, rows: IntArray, border: IntArray) -> Staircase:
     """Give a staircase its rows (classes, channels, steps), of which many may be the same."""
-    flat, again = np.unique(rows.reshape(len(rows), -1), axis=0, return_inverse=True)
+    flat, again = rows.reshape(len(rows), -1), np.zeros(len(rows), np.int64)
+    if len(flat) > 1:
+        flat, again = np.unique(flat, axis=0, return_inverse=True)
     if len(flat) > 1:
         thresholds = flat.reshape(-1, op.steps)
         return replace(op, thresholds=thresholds, border=again.reshape(-1)[border])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Summary: what a network's layers hold and compute, as Larq's model summary tells it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hwbnn.ir.graph import Graph
@@ -15,6 +15,7 @@ BYTE = 8
 class Row:
     """One layer, for one image. output_shape: channels, rows, columns; bits 32 stands for float.
 
+    input_bits: the most of its inputs.
     thresholds: numbers that an integer network compares with in place of norms and biases.
     """
 
@@ -125,34 +126,24 @@ def _row_json(row: Row) -> dict[str, Any]:
 
 
 def summarise(graph: Graph) -> Summary:
-    """Return the summary of an imported model; a layer's staircase counts as its thresholds."""
+    """Return the summary of an imported model; a layer's staircases count as its thresholds."""
     graph = graph.on_pixels
-    rows: list[Row] = []
+    rows: dict[str, Row] = {}
     for op in graph.ops:
         if isinstance(op, Input | Permute):
             continue
-        if isinstance(op, Staircase) and rows and isinstance(graph[op.source], Dense | Conv):
-            last = rows.pop()
-            rows.append(
-                Row(
-                    last.name,
-                    last.kind,
-                    last.input_bits,
-                    last.output_shape,
-                    last.weights,
-                    last.weight_bits,
-                    macs=last.macs,
-                    thresholds=int(op.thresholds.size),
-                )
-            )
+        if isinstance(op, Staircase) and isinstance(graph[op.source], Dense | Conv):
+            row = rows[op.source]
+            added = int(op.thresholds.size)
+            rows[op.source] = replace(row, thresholds=row.thresholds + added)
             continue
-        rows.append(_row(op, graph))
-    return Summary(graph.name, tuple(rows))
+        rows[op.name] = _row(op, graph)
+    return Summary(graph.name, tuple(rows.values()))
 
 
 def _row(op: Op, graph: Graph) -> Row:
     assert not isinstance(op, Input)
-    kind, bits = type(op).__name__, graph[op.source].dtype.bits
+    kind, bits = type(op).__name__, max(graph[name].dtype.bits for name in op.sources)
     shape = _shape(op)
     if isinstance(op, Dense | Conv):
         count = int(op.weights.size)

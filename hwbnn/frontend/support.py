@@ -19,6 +19,7 @@ SLIDING = (
     "GlobalAveragePool",
 )
 REDUCE = ("ReduceMean", "ReduceSum", "ReduceMax")
+JOINS = ("Add", "Concat")
 FINN = ("MaxPoolNHWC", "Im2Col")
 CURVES = (
     "Sigmoid",
@@ -37,7 +38,6 @@ LATER = {
     "ConvTranspose": "a transposed convolution",
     "QuantAvgPool2d": "FINN's pool of integers",
     "XnorPopcountMatMul": "FINN's XNOR product",
-    "Concat": "a concatenation",
 }
 KINDS = "a convolution, a dense layer, a pool, elementwise or a quantizer"
 TRUNC = "give the layer before it a quantizer of fewer bits"
@@ -55,10 +55,10 @@ def refusal(node: onnx.NodeProto, where: str, *, chains: int) -> str | None:
         return f"{where}: quantizer must be a Quant node, not QCDQ; export it with {EXPORT}"
     if operator in ("Trunc", "Trunc_v1", "FloatQuant", "MXQuant"):
         return f"{where}: quantizer must be Quant or BipolarQuant, not {operator}; {TRUNC}"
-    if chains > 1:
+    if chains > 1 and operator not in JOINS:
         return (
-            f"{where}: must have one input that is not constant, not {chains}; residual "
-            "connections are not in this version"
+            f"{where}: must have one input that is not constant, not {chains}; branches may meet "
+            "in an Add or in a Concat"
         )
     if is_quantizer(node):
         return None
@@ -67,7 +67,7 @@ def refusal(node: onnx.NodeProto, where: str, *, chains: int) -> str | None:
             f"{where}: activation must be ReLU, HardTanh, Clip or a quantizer, not {operator}; "
             "replace it, for instance by QuantReLU or QuantHardTanh, and train again"
         )
-    known = (*MOVES, *ENDS, *PRODUCTS, *SLIDING, *REDUCE, "Pad", *ELEMENTWISE)
+    known = (*MOVES, *ENDS, *PRODUCTS, *SLIDING, *REDUCE, *JOINS, "Pad", *ELEMENTWISE)
     if node.domain in ("", "ai.onnx") and operator in known:
         return None
     if node.domain in QONNX_DOMAINS and operator in FINN:

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 
 from hwbnn.errors import ModelError
-from hwbnn.frontend import spatial
+from hwbnn.frontend import join, spatial
 from hwbnn.frontend.chain import Chain, Levels, Pixels
 from hwbnn.frontend.constants import add_initializers, fold
 from hwbnn.frontend.dense import dense, gemm_step, input_values, oriented_weights
@@ -34,12 +34,11 @@ SOFTMAX = ("Softmax", "LogSoftmax")
 
 def translate(model: onnx.ModelProto, *, name: str, preprocess: Preprocess) -> Translation:
     """Walk the nodes once; what is not supported becomes a problem, and the walk goes on."""
-    made = Translation(model, name, preprocess, NodeRunner(model))
+    nodes = node_names(model.graph)
+    made = Translation(model, name, preprocess, NodeRunner(model), frozenset(nodes))
     add_initializers(made)
     _add_input(made)
-    for index, (node, ident) in enumerate(
-        zip(model.graph.node, node_names(model.graph), strict=True)
-    ):
+    for index, (node, ident) in enumerate(zip(model.graph.node, nodes, strict=True)):
         where = title(node, index)
         made.titles[ident] = where
         try:
@@ -84,13 +83,16 @@ def _translate(made: Translation, node: onnx.NodeProto, name: str, where: str) -
     problem = refusal(node, where, chains=len(live))
     if problem is not None:
         raise ModelError(problem)
-    if node.input[0] in made.softmax and node.op_type not in CHOOSES:
-        raise ModelError(_softmax_problem(made.softmax[node.input[0]][0]))
-    handler = _handler(node)
+    chosen = next((name for name in node.input if name in made.softmax), None)
+    if chosen is not None and node.op_type not in CHOOSES:
+        raise ModelError(_softmax_problem(made.softmax[chosen][0]))
+    handler = _handler(node, joins=len(live) > 1)
+    chain = next((c for c in live if isinstance(c, Chain) and c.padding is not None), chain)
     if chain.padding is not None and handler not in PADDED:
         raise ModelError(
             f"{where}: must not follow a Pad; put the Pad straight before a convolution or a pool"
         )
+    chain = next((c for c in live if isinstance(c, Chain) and c.patches is not None), chain)
     if chain.patches is not None and handler != "MatMul":
         raise ModelError(f"{where}: must be a MatMul behind Im2Col; keep FINN's lowering as it is")
     visit = Visit(node, tuple(inputs), chain, name, where)
@@ -102,9 +104,11 @@ def _softmax_problem(where: str) -> str:
     return f"{where}: must stand at the very end, before an ArgMax, not between layers; take it out"
 
 
-def _handler(node: onnx.NodeProto) -> str:
+def _handler(node: onnx.NodeProto, *, joins: bool) -> str:
     if is_quantizer(node):
         return "quantizer"
+    if joins and node.op_type == "Add":
+        return "sum"
     return "elementwise" if node.op_type in ELEMENTWISE else node.op_type
 
 
@@ -170,7 +174,6 @@ def _quantize(made: Translation, visit: Visit) -> Value:
     step = quantizer_step(
         visit.node, known, constants, runner=made.runner, name=visit.name, where=visit.where
     )
-    made.orders[visit.name] = known.order
     return spatial.padded(chain.then(step), visit.where)
 
 
@@ -258,6 +261,8 @@ def _after_label(node: onnx.NodeProto, inputs: list[Value | None], where: str) -
 HANDLERS: dict[str, Callable[[Translation, Visit], Value]] = {
     "quantizer": _quantize,
     "elementwise": _elementwise,
+    "sum": join.add,
+    "Concat": join.concat,
     "MatMul": _dense,
     "Gemm": _dense,
     "Conv": spatial.convolve,

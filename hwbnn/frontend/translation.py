@@ -7,11 +7,12 @@ from typing import TypeAlias
 import onnx
 
 from hwbnn.frontend.chain import Affine, Chain, Quantizer
+from hwbnn.frontend.names import unique
 from hwbnn.frontend.run_node import NodeRunner
 from hwbnn.frontend.weights import Constant
-from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.dtype import DType
 from hwbnn.ir.graph import Preprocess
-from hwbnn.ir.ops import Input, Op, Permute, value_range
+from hwbnn.ir.ops import Input, MaxPool, Op, Permute, value_range
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +35,14 @@ class Translation:
     name: str
     preprocess: Preprocess
     runner: NodeRunner
+    nodes: frozenset[str]  # names that the nodes' operators take
     ops: list[Op] = field(default_factory=list)
     values: dict[str, Value] = field(default_factory=dict)
     quantizers: dict[str, Quantizer] = field(default_factory=dict)  # by the operator of its value
-    orders: dict[str, IntArray] = field(default_factory=dict)  # of the quantizer's tensor
-    made_by: dict[str, str] = field(default_factory=dict)  # operator of each quantizer's value
+    # The operators of each quantizer's value and of each pool, by its name and the chain's source.
+    made_by: dict[tuple[str, str], str] = field(default_factory=dict)
+    pooled: dict[tuple[str, str], str] = field(default_factory=dict)
+    quantized: set[str] = field(default_factory=set)  # joins and sums of quantized values
     sums: dict[str, Affine] = field(default_factory=dict)  # by operator
     softmax: dict[str, tuple[str, str]] = field(default_factory=dict)  # after: title, before
     titles: dict[str, str] = field(default_factory=dict)  # by operator
@@ -53,9 +57,19 @@ class Translation:
         """Return an operator by name."""
         return next(op for op in self.ops if op.name == name)
 
-    def has(self, name: str) -> bool:
-        """An operator of this name is made."""
-        return any(op.name == name for op in self.ops)
+    def fresh(self, name: str) -> str:
+        """Return name, or name with a number that neither an operator nor a node has."""
+        taken = {op.name for op in self.ops}
+        if name not in taken and name in self.nodes:
+            return name
+        return unique(name, (*taken, *self.nodes))
+
+    def quantized_type(self, name: str) -> DType | None:
+        """Return the type of what joins, sums and pools make of quantized values; else None."""
+        op = self.op(name)
+        while isinstance(op, MaxPool):
+            op = self.op(op.source)
+        return op.dtype if op.name in self.quantized else None
 
     def range_of(self, name: str) -> tuple[int, int]:
         """Return the least and greatest element of an operator's type or staircase."""

@@ -141,8 +141,8 @@ class Graph:
         return value_range(self[name], self.by_name)
 
     def readers(self, name: str) -> tuple[Op, ...]:
-        """Operators that read a value."""
-        return tuple(op for op in self.ops if not isinstance(op, Input) and op.source == name)
+        """Operators that read a value, each once."""
+        return tuple(op for op in self.ops if name in op.sources)
 
     @property
     def on_pixels(self) -> "Graph":

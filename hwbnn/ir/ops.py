@@ -5,13 +5,13 @@ A value is `vectors` vectors of `channels` elements, one after another: an image
 row by row, each with all its channels (channels last). A plain vector is one vector.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import numpy as np
 
-from hwbnn.ir.dtype import DType, IntArray, Kind
+from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, smallest
 from hwbnn.ir.window import BoolArray, Window
 
 
@@ -24,6 +24,8 @@ class Input:
     dtype: DType
     vectors: int = 1
 
+    sources = ()
+
 
 @dataclass(frozen=True, eq=False)
 class Permute:
@@ -34,6 +36,11 @@ class Permute:
     order: IntArray
     dtype: DType
     vectors: int = 1
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The value that it reads."""
+        return (self.source,)
 
     @property
     def elements(self) -> int:
@@ -52,6 +59,11 @@ class Dense:
     dtype: DType  # of the accumulator: the smallest for its exact range
 
     vectors = 1
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The value that it reads."""
+        return (self.source,)
 
     @property
     def elements(self) -> int:
@@ -76,6 +88,11 @@ class Conv:
     dtype: DType  # of the accumulator: the smallest for its exact range
     groups: int = 1
     fill: int = 0
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The value that it reads."""
+        return (self.source,)
 
     @property
     def outputs(self) -> int:
@@ -118,6 +135,11 @@ class MaxPool:
     dtype: DType  # the source's
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The value that it reads."""
+        return (self.source,)
+
+    @property
     def vectors(self) -> int:
         """Positions of the result."""
         return self.window.positions
@@ -137,6 +159,11 @@ class SumPool:
     window: Window
     channels: int
     dtype: DType  # the smallest for its exact range
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The value that it reads."""
+        return (self.source,)
 
     @property
     def vectors(self) -> int:
@@ -170,6 +197,11 @@ class Staircase:
     dtype: DType
     vectors: int = 1
     border: IntArray | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The value that it reads."""
+        return (self.source,)
 
     @property
     def steps(self) -> int:
@@ -213,6 +245,11 @@ class Table:
     vectors: int = 1
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The value that it reads."""
+        return (self.source,)
+
+    @property
     def channels(self) -> int:
         """Elements of a vector."""
         return self.elements // self.vectors
@@ -229,21 +266,110 @@ class ArgMax:
     elements: int = 1
     vectors: int = 1
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The value that it reads."""
+        return (self.source,)
 
-Op: TypeAlias = Input | Permute | Dense | Conv | Staircase | Table | MaxPool | SumPool | ArgMax
+
+@dataclass(frozen=True)
+class Add:
+    """Sum of values, element by element: y = factors[0] * x0 + factors[1] * x1 + ...
+
+    sources: two or more of the same elements and vectors; one may stand there twice. factors:
+    positive, one a source, for steps of different size; empty where all are 1.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    elements: int
+    dtype: DType  # the smallest for its exact range
+    vectors: int = 1
+    factors: tuple[int, ...] = ()
+
+    @property
+    def terms(self) -> tuple[tuple[str, int], ...]:
+        """Sources, each with its factor."""
+        return tuple(zip(self.sources, self.factors or (1,) * len(self.sources), strict=True))
+
+
+@dataclass(frozen=True)
+class Concat:
+    """At each position the channels of the first source, then of the second, and so on.
+
+    sources: two or more of the same vectors; one may stand there twice. channels: of each.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    channels: tuple[int, ...]
+    dtype: DType  # the smallest that holds all of them
+    vectors: int = 1
+
+    @property
+    def elements(self) -> int:
+        """Positions times the channels of all sources."""
+        return self.vectors * sum(self.channels)
+
+
+Op: TypeAlias = (
+    Input | Permute | Dense | Conv | Staircase | Table | MaxPool | SumPool | Add | Concat | ArgMax
+)
 
 
 def value_range(op: Op, ops: Mapping[str, Op]) -> tuple[int, int]:
-    """Return the least and greatest value that an operator gives; ops: those before it, by name."""
+    """Return the least and greatest value that an operator gives; ops: those before it, by name.
+
+    Sums are as exact as their sources, which count as independent.
+    """
+    return _value_range(op, ops, {})
+
+
+def _value_range(
+    op: Op, ops: Mapping[str, Op], known: dict[str, tuple[int, int]]
+) -> tuple[int, int]:
+    if op.name in known:
+        return known[op.name]
     match op:
         case Staircase() if op.dtype.kind is not Kind.BIPOLAR:
-            return op.base, op.base + op.steps
+            found = op.base, op.base + op.steps
         case Table():
-            return int(op.values.min()), int(op.values.max())
-        case MaxPool() | Permute():
-            return value_range(ops[op.source], ops)
+            found = int(op.values.min()), int(op.values.max())
+        case Input() | Staircase() | ArgMax():
+            found = op.dtype.min, op.dtype.max
         case _:
-            return op.dtype.min, op.dtype.max
+            found = range_from(op, [_value_range(ops[name], ops, known) for name in op.sources])
+    known[op.name] = found
+    return found
+
+
+def range_from(
+    op: Permute | Dense | Conv | MaxPool | SumPool | Add | Concat,
+    ends: Sequence[tuple[int, int]],
+) -> tuple[int, int]:
+    """Return the least and greatest value of an operator whose sources have these ends."""
+    match op:
+        case Permute() | MaxPool():
+            return ends[0]
+        case Dense():
+            return sum_range(op.weights, *ends[0])
+        case Conv():
+            return conv_range(op, *ends[0])
+        case SumPool():
+            return pool_range(op.window, *ends[0])
+        case Add():
+            factors = [factor for _, factor in op.terms]
+            low = sum(f * low for f, (low, _) in zip(factors, ends, strict=True))
+            return low, sum(f * high for f, (_, high) in zip(factors, ends, strict=True))
+        case Concat():
+            return min(low for low, _ in ends), max(high for _, high in ends)
+        case _:
+            assert_never(op)
+
+
+def joined_dtype(dtypes: Sequence[DType], low: int, high: int) -> DType:
+    """Return the type of a Concat of values of these types, all within [low, high]."""
+    return BIPOLAR if all(dtype == BIPOLAR for dtype in dtypes) else smallest(low, high)
 
 
 def conv_range(op: Conv, low: int, high: int) -> tuple[int, int]:

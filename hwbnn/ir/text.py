@@ -6,7 +6,9 @@ from typing import assert_never
 from hwbnn.ir.design import Design, Edge
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import (
+    Add,
     ArgMax,
+    Concat,
     Conv,
     Dense,
     Input,
@@ -40,32 +42,46 @@ def _op_line(op: Op) -> str:
             outputs, inputs = op.weights.shape
             meaning = f"dense({op.source}) weights {op.weight_dtype} {outputs} x {inputs}"
         case Conv():
-            outputs, _, inputs = op.weights.shape
-            meaning = f"conv({op.source}) {_window(op.window)} weights {op.weight_dtype} "
-            meaning += f"{outputs} x {inputs}" + (f", {op.groups} groups" if op.groups > 1 else "")
-            meaning += f", filled with {op.fill}" if any(op.window.padding) and op.fill else ""
+            meaning = _conv(op)
         case MaxPool():
-            down = int(op.minimum.sum())
-            meaning = f"max_pool({op.source}) {_window(op.window)}"
-            meaning += f", {down} minimum" if down else ""
+            least = f", {op.minimum.sum()} minimum" if op.minimum.any() else ""
+            meaning = f"max_pool({op.source}) {_window(op.window)}{least}"
         case SumPool():
             meaning = f"sum_pool({op.source}) {_window(op.window)}"
-        case Permute():
-            meaning = f"permute({op.source})"
         case Staircase():
-            down = int(op.descending.sum())
-            meaning = f"staircase({op.source}) {op.steps} steps x {op.thresholds.shape[0]} rows"
-            meaning += f", {op.classes} border classes" if op.classes > 1 else ""
-            meaning += f", {down} descending" if down else ""
+            meaning = _staircase(op)
         case Table():
             rows, span = op.values.shape
             meaning = f"table({op.source}) {rows} x [{op.low}, {op.low + span - 1}]"
-        case ArgMax():
-            meaning = f"argmax({op.source})"
+        case Add() | Concat():
+            meaning = _join(op)
+        case Permute() | ArgMax():
+            meaning = f"{type(op).__name__.lower()}({op.source})"
         case _:
             assert_never(op)
     shape = f"{op.vectors} x {op.elements // op.vectors}" if op.vectors > 1 else str(op.elements)
     return f"{op.name}: {op.dtype}[{shape}] = {meaning}"
+
+
+def _conv(op: Conv) -> str:
+    outputs, _, inputs = op.weights.shape
+    meaning = f"conv({op.source}) {_window(op.window)} weights {op.weight_dtype} "
+    meaning += f"{outputs} x {inputs}" + (f", {op.groups} groups" if op.groups > 1 else "")
+    return meaning + (f", filled with {op.fill}" if any(op.window.padding) and op.fill else "")
+
+
+def _staircase(op: Staircase) -> str:
+    down = int(op.descending.sum())
+    meaning = f"staircase({op.source}) {op.steps} steps x {op.thresholds.shape[0]} rows"
+    meaning += f", {op.classes} border classes" if op.classes > 1 else ""
+    return meaning + (f", {down} descending" if down else "")
+
+
+def _join(op: Add | Concat) -> str:
+    if isinstance(op, Concat):
+        return f"concat({', '.join(op.sources)}) {' + '.join(map(str, op.channels))} channels"
+    terms = (name if factor == 1 else f"{factor} * {name}" for name, factor in op.terms)
+    return f"add({', '.join(terms)})"
 
 
 def _window(window: Window) -> str:

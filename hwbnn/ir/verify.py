@@ -8,10 +8,12 @@ import numpy as np
 
 from hwbnn.errors import ModelError
 from hwbnn.ir.design import Design, End
-from hwbnn.ir.dtype import Kind
+from hwbnn.ir.dtype import BIPOLAR, Kind
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import (
+    Add,
     ArgMax,
+    Concat,
     Conv,
     Dense,
     Input,
@@ -21,9 +23,7 @@ from hwbnn.ir.ops import (
     Staircase,
     SumPool,
     Table,
-    conv_range,
-    pool_range,
-    sum_range,
+    range_from,
     value_range,
 )
 from hwbnn.ir.reserved import RESERVED
@@ -56,8 +56,9 @@ def _op_problems(op: Op, index: int, seen: dict[str, Op]) -> list[str]:
         problems.append(f"{op.name}: exactly the first operator must be the Input")
     if isinstance(op, Input):
         return problems + _vector_problems(op)
-    if op.source not in seen:
-        return [*problems, f"{op.name}: source must stand before it, not {op.source}"]
+    late = [name for name in op.sources if name not in seen]
+    if late:
+        return [*problems, f"{op.name}: source must stand before it, not {', '.join(late)}"]
     return problems + _vector_problems(op) + _value_problems(op, seen)
 
 
@@ -69,6 +70,8 @@ def _vector_problems(op: Op) -> list[str]:
 
 def _value_problems(op: Op, seen: dict[str, Op]) -> list[str]:
     assert not isinstance(op, Input)
+    if isinstance(op, Add | Concat):
+        return _join_problems(op, [seen[name] for name in op.sources], seen)
     source = seen[op.source]
     match op:
         case Dense():
@@ -91,6 +94,30 @@ def _value_problems(op: Op, seen: dict[str, Op]) -> list[str]:
             assert_never(op)
 
 
+def _join_problems(op: Add | Concat, sources: list[Op], seen: dict[str, Op]) -> list[str]:
+    problems = []
+    if len(sources) < 2:
+        problems.append(f"{op.name}: sources must be two or more, not {len(sources)}")
+    shapes = [(source.vectors, source.elements // source.vectors) for source in sources]
+    if isinstance(op, Concat):
+        right = [(op.vectors, channels) for channels in op.channels]
+        needed = f"of {op.vectors} vectors of {' + '.join(map(str, op.channels))} channels"
+    else:
+        right = [(op.vectors, op.elements // op.vectors)] * len(sources)
+        needed = f"all of {op.vectors} vectors of {op.elements // op.vectors} channels"
+        if op.factors and (len(op.factors) != len(sources) or min(op.factors) < 1):
+            problems.append(f"{op.name}: factors must be positive, one a source, not {op.factors}")
+            return problems
+    if shapes != right:
+        given = ", ".join(f"{vectors} x {channels}" for vectors, channels in shapes)
+        return [*problems, f"{op.name}: sources must be {needed}, not {given}"]
+    ends = range_from(op, [value_range(source, seen) for source in sources])
+    bipolar = op.dtype == BIPOLAR and any(source.dtype != BIPOLAR for source in sources)
+    if bipolar or ends[0] < op.dtype.min or ends[1] > op.dtype.max:
+        problems.append(f"{op.name}: type must hold [{ends[0]}, {ends[1]}], not {op.dtype}")
+    return problems
+
+
 def _table_problems(op: Table, source: Op) -> list[str]:
     problems = []
     if op.elements != source.elements:
@@ -105,7 +132,7 @@ def _table_problems(op: Table, source: Op) -> list[str]:
 def _dense_problems(op: Dense, source: Op, seen: dict[str, Op]) -> list[str]:
     if op.weights.ndim != 2 or op.weights.shape[1] != source.elements:
         return [f"{op.name}: weights must be (outputs, {source.elements}), not {op.weights.shape}"]
-    return _sum_problems(op, sum_range(op.weights, *value_range(source, seen)))
+    return _sum_problems(op, range_from(op, [value_range(source, seen)]))
 
 
 def _conv_problems(op: Conv, source: Op, seen: dict[str, Op]) -> list[str]:
@@ -115,14 +142,13 @@ def _conv_problems(op: Conv, source: Op, seen: dict[str, Op]) -> list[str]:
     if op.groups < 1 or op.outputs % op.groups:
         return [f"{op.name}: groups must divide {op.outputs} outputs, not {op.groups}"]
     problems = _image_problems(op, op.window, op.channels, source)
-    return problems + _sum_problems(op, conv_range(op, *value_range(source, seen)))
+    return problems + _sum_problems(op, range_from(op, [value_range(source, seen)]))
 
 
 def _pool_problems(op: MaxPool | SumPool, source: Op, seen: dict[str, Op]) -> list[str]:
     problems = _image_problems(op, op.window, op.channels, source)
     if isinstance(op, SumPool):
-        ends = pool_range(op.window, *value_range(source, seen))
-        return problems + _range_problems(op, ends)
+        return problems + _range_problems(op, range_from(op, [value_range(source, seen)]))
     if (op.window.sources < 0).all(axis=1).any():
         problems.append(f"{op.name}: every window must hold a position of the image")
     if op.minimum.shape not in ((1,), (op.channels,)):

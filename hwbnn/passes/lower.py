@@ -8,12 +8,15 @@ from typing import assert_never
 
 import numpy as np
 
+from hwbnn.errors import ModelError
 from hwbnn.ir.design import Design, Edge, End, Instance
 from hwbnn.ir.dtype import DType, IntArray, Kind, smallest
 from hwbnn.ir.fifo import Fifo
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import (
+    Add,
     ArgMax,
+    Concat,
     Conv,
     Dense,
     Input,
@@ -44,8 +47,19 @@ MAX_TABLE_BITS = 8
 
 
 def lower(graph: Graph) -> Design:
-    """Return the fully serial design (PE = SIMD = 1) of a graph; lanes may still disagree."""
+    """Return the fully serial design (PE = SIMD = 1) of a graph; lanes may still disagree.
+
+    Raises ModelError for a graph whose branches meet: there are no units for that yet.
+    """
     verify_graph(graph)
+    joins = [f"{op.name} ({type(op).__name__})" for op in graph.ops if isinstance(op, Add | Concat)]
+    if joins:
+        more = f" and {len(joins) - 3} more" if len(joins) > 3 else ""
+        raise ModelError(
+            f"{graph.name}: network must be one chain of layers to be built, not one with "
+            f"{', '.join(joins[:3])}{more}; until there are units for joins, run it with "
+            "hwbnn.sim.interpret.Interpreter"
+        )
     instances: list[Instance] = []
     skipped: set[str] = set()
     for op in graph.ops[1:]:
@@ -88,7 +102,7 @@ def _fusible(graph: Graph, op: Op) -> Staircase | None:
 
 def _units(graph: Graph, op: Op, follower: Staircase | None) -> Iterator[tuple[str, Unit]]:
     """Return the units of an operator, in the order of the data, each with its name's ending."""
-    assert not isinstance(op, Input)
+    assert not isinstance(op, Input | Add | Concat)
     source = graph[op.source].dtype
     match op:
         case Dense():

@@ -12,7 +12,9 @@ import numpy as np
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import (
+    Add,
     ArgMax,
+    Concat,
     Conv,
     Dense,
     Input,
@@ -34,10 +36,10 @@ MOST_FRAMES = 4096  # in a batch
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """A layer, the value that it gives and the one that it reads."""
+    """A layer, the value that it gives and those that it reads."""
 
     name: str
-    source: str
+    sources: tuple[str, ...]
     layer: Layer
     spent: tuple[str, ...] = ()  # values that nobody reads afterwards
 
@@ -79,7 +81,7 @@ class Interpreter:
             source.name: Value(source.dtype, source.elements, source.vectors, integers=frames)
         }
         for step in self._steps:
-            values[step.name] = step.layer(values[step.source])
+            values[step.name] = step.layer(*(values[name] for name in step.sources))
             for name in step.spent:
                 del values[name]
         return values[self.graph.output].as_integers()
@@ -96,14 +98,14 @@ def _steps(graph: Graph) -> list[_Step]:
         if follower is not None:
             taken.add(follower.name)
         name = op.name if follower is None else follower.name
-        steps.append(_Step(name, op.source, _layer(op, graph[op.source], follower)))
+        steps.append(_Step(name, op.sources, _layer(graph, op, follower)))
     return steps
 
 
-def _layer(op: Op, source: Op, follower: Staircase | None) -> Layer:
+def _layer(graph: Graph, op: Op, follower: Staircase | None) -> Layer:
     match op:
         case Dense() | Conv():
-            return convolution.product(op, source, follower)
+            return convolution.product(op, graph[op.source], follower)
         case Staircase():
             return layers.staircase(op)
         case Table():
@@ -112,6 +114,8 @@ def _layer(op: Op, source: Op, follower: Staircase | None) -> Layer:
             return layers.max_pool(op)
         case SumPool():
             return layers.sum_pool(op)
+        case Add() | Concat():
+            return layers.join(op)
         case Permute():
             return layers.permute(op)
         case ArgMax():
@@ -135,7 +139,7 @@ def _with_spent(steps: Sequence[_Step], output: str) -> tuple[_Step, ...]:
     """Mark after each step the values that are not read again."""
     last = {}
     for step in steps:
-        last[step.name] = last[step.source] = step.name
+        last.update(dict.fromkeys((step.name, *step.sources), step.name))
     last.pop(output, None)
     return tuple(
         replace(step, spent=tuple(name for name, reader in last.items() if reader == step.name))

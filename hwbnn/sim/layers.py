@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from hwbnn.ir.dtype import DType, IntArray, Kind
-from hwbnn.ir.ops import MaxPool, Permute, Staircase, SumPool, Table
+from hwbnn.ir.ops import Add, Concat, MaxPool, Permute, Staircase, SumPool, Table
 from hwbnn.sim import bitpack, windows
 from hwbnn.sim.bitpack import Words
 from hwbnn.sim.native import LANES
@@ -58,7 +58,7 @@ class Value:
         return out
 
 
-Layer: TypeAlias = Callable[[Value], Value]
+Layer: TypeAlias = Callable[..., Value]  # of one Value, of a join several
 
 
 def empty_words(rows: int, planes: int, channels: int) -> Words:
@@ -163,6 +163,42 @@ def sum_pool(op: SumPool) -> Layer:
         out = np.empty((x.frames * len(sources), op.channels), np.int64)
         windows.sums(image, sources, out)
         return Value(op.dtype, op.elements, op.vectors, integers=out.reshape(x.frames, -1))
+
+    return run
+
+
+def join(op: Add | Concat) -> Layer:
+    """Return the sum, or all the channels, of several values."""
+    return _add(op) if isinstance(op, Add) else _concat(op)
+
+
+def _add(op: Add) -> Layer:
+    factors = [factor for _, factor in op.terms]
+
+    def run(*given: Value) -> Value:
+        out = np.zeros((given[0].frames, op.elements), np.int64)
+        for x, factor in zip(given, factors, strict=True):
+            integers = x.as_integers()
+            out += integers if factor == 1 else factor * integers.astype(np.int64, copy=False)
+        return Value(op.dtype, op.elements, op.vectors, integers=out)
+
+    return run
+
+
+def _concat(op: Concat) -> Layer:
+    # Bits stay packed where they fill whole words.
+    whole = all(channels % LANES == 0 for channels in op.channels)
+
+    def run(*given: Value) -> Value:
+        result = Value(op.dtype, op.elements, op.vectors)
+        if whole and all(x.packed is not None and x.dtype == op.dtype for x in given):
+            return replace(result, packed=np.concatenate([x.as_packed() for x in given], axis=2))
+        out = np.empty((given[0].frames * op.vectors, sum(op.channels)), np.int64)
+        first = 0
+        for x, channels in zip(given, op.channels, strict=True):
+            out[:, first : first + channels] = x.as_integers().reshape(-1, channels)
+            first += channels
+        return replace(result, integers=out.reshape(-1, op.elements))
 
     return run
 

@@ -9,7 +9,9 @@ from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import IntArray, Kind
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import (
+    Add,
     ArgMax,
+    Concat,
     Conv,
     Dense,
     Input,
@@ -26,17 +28,24 @@ from hwbnn.ir.window import Window
 Numbers: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32 | np.float64 | np.int64]]
 AnyNumbers = TypeVar("AnyNumbers", IntArray, Numbers)
 
-REFERENCE_FRAMES = 16  # at a time, to bound the memory
+FEW_STEPS = 15  # more are searched, not compared one by one
+REFERENCE_ELEMENTS = 1 << 25  # of all values, at a time, to bound the memory
 
 
 def reference(graph: Graph, frames: IntArray) -> IntArray:
     """Return the output (count, elements) for frames (count, elements), as the operators say."""
     frames = checked(graph, frames).astype(np.int64)
     out = np.empty((len(frames), graph[graph.output].elements), np.int64)
-    for start in range(0, len(frames), REFERENCE_FRAMES):
-        part = slice(start, start + REFERENCE_FRAMES)
+    batch = frames_at_once(graph)
+    for start in range(0, len(frames), batch):
+        part = slice(start, start + batch)
         out[part] = evaluate(graph, frames[part])[graph.output]
     return out
+
+
+def frames_at_once(graph: Graph) -> int:
+    """Return how many frames to evaluate at a time: all their values stay."""
+    return max(1, REFERENCE_ELEMENTS // sum(op.elements for op in graph.ops))
 
 
 def evaluate(graph: Graph, frames: IntArray) -> dict[str, IntArray]:
@@ -44,11 +53,15 @@ def evaluate(graph: Graph, frames: IntArray) -> dict[str, IntArray]:
     values: dict[str, IntArray] = {graph.input.name: frames}
     for op in graph.ops:
         if not isinstance(op, Input):
-            values[op.name] = _evaluate(op, values[op.source]).reshape(len(frames), -1)
+            given = [values[name] for name in op.sources]
+            values[op.name] = _evaluate(op, given).reshape(len(frames), -1)
     return values
 
 
-def _evaluate(op: Op, x: IntArray) -> IntArray:
+def _evaluate(op: Op, given: list[IntArray]) -> IntArray:
+    if isinstance(op, Add | Concat):
+        return _join(op, given)
+    (x,) = given
     match op:
         case Dense():
             return _product(_exact(x, op.weights), op.weights)
@@ -69,6 +82,13 @@ def _evaluate(op: Op, x: IntArray) -> IntArray:
             return np.asarray(x.argmax(axis=1))
         case _:
             raise AssertionError("an Input has no source")
+
+
+def _join(op: Add | Concat, given: list[IntArray]) -> IntArray:
+    if isinstance(op, Add):
+        factors = [factor for _, factor in op.terms]
+        return np.asarray(sum(f * x for f, x in zip(factors, given, strict=True)))
+    return np.concatenate([x.reshape(len(x), op.vectors, -1) for x in given], axis=2)
 
 
 def _exact(x: IntArray, weights: IntArray, fill: int = 0) -> Numbers:
@@ -113,8 +133,14 @@ def _max_pool(op: MaxPool, x: IntArray) -> IntArray:
 def _staircase(op: Staircase, x: IntArray) -> IntArray:
     count = np.zeros(x.shape, np.int64)
     rows = op.rows
-    for step in range(op.steps):
-        count += x >= op.thresholds[rows, step]
+    if op.steps > FEW_STEPS:
+        order = np.argsort(rows, kind="stable")
+        ends = np.cumsum(np.bincount(rows))
+        for row, elements in enumerate(np.split(order, ends[:-1])):
+            count[:, elements] = np.searchsorted(op.thresholds[row], x[:, elements], side="right")
+    else:
+        for step in range(op.steps):
+            count += x >= op.thresholds[rows, step]
     count = np.where(op.directions, op.steps - count, count)
     return count_to_value(count, base=op.base, dtype=op.dtype)
 

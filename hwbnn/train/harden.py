@@ -17,13 +17,14 @@ from brevitas.nn.quant_layer import QuantNonLinearActLayer
 from torch import Tensor, nn
 
 from hwbnn.errors import ModelError
-from hwbnn.train.layers import Centre, Dense, Multiply, Residual, Shift
+from hwbnn.train.layers import Centre, Dense, Mean, Multiply, Residual, Shift
 from hwbnn.train.quantizers import BinaryActivation, BinaryWeight
 
 # Of a scaled input they give the scaled output.
 HOMOGENEOUS = (
     nn.Identity, nn.Dropout, nn.Dropout2d, nn.ReLU, nn.PReLU, nn.MaxPool1d, nn.MaxPool2d,
     nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d,
+    Mean,
 )  # fmt: skip
 # These see the values themselves.
 ABSOLUTE = (nn.Hardtanh, nn.ReLU6, Centre)
@@ -49,13 +50,18 @@ def harden(model: nn.Module) -> nn.Module:
     """Return a copy in eval mode that is the same function, up to rounding, and exports exactly.
 
     Binary weights and activations are -1 and +1 by BinaryWeight and BinaryActivation, {0, 1} a
-    sign and UnitStep. A scale that no norm takes up becomes a Multiply. Raises ModelError that
+    sign and UnitStep. A scale that no norm takes up becomes a Multiply. Where branches meet every
+    norm is written as a product and a sum, which any library rounds alike. Raises ModelError that
     names every layer that cannot be exported by its path in the model.
     """
     walk = _Walk()
     hard = walk.module(copy.deepcopy(model).cpu().eval(), "")
     if walk.problems:
         raise ModelError(dict.fromkeys(walk.problems))
+    if any(isinstance(module, Residual | Dense) for module in hard.modules()):
+        # What branches carry has many values, and norms many readers: some value of some image lies
+        # where two libraries' roundings of a norm differ.
+        _open_all(hard)
     hard.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return hard.requires_grad_(requires_grad=False).eval()
 
@@ -222,14 +228,24 @@ def _open(layers: list[nn.Module]) -> None:
     The norm's own order of operations is the library's, and its logits differ in the last bit.
     """
     last = layers[-1] if layers else None
-    if not isinstance(last, NORMS):
-        return
-    assert last.running_mean is not None and last.running_var is not None
-    factor = last.weight.detach().double() / (last.running_var.double() + last.eps).sqrt()
-    shift = Shift(last.num_features)
-    added = last.bias.detach().double() - last.running_mean.double() * factor
+    if isinstance(last, NORMS):
+        layers[-1:] = _opened(last)
+
+
+def _open_all(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, NORMS):
+            setattr(module, name, nn.Sequential(*_opened(child)))
+        else:
+            _open_all(child)
+
+
+def _opened(norm: Any) -> list[nn.Module]:
+    factor = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
+    shift = Shift(norm.num_features)
+    added = norm.bias.detach().double() - norm.running_mean.double() * factor
     shift.shift.data = added.float()
-    layers[-1:] = [Multiply(factor.float()), shift]
+    return [Multiply(factor.float()), shift]
 
 
 # ---- layers with weights -------------------------------------------------------------------------

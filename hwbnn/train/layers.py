@@ -53,6 +53,18 @@ class Multiply(nn.Module):
         return x * self.factor.view(-1, *(1,) * (x.ndim - 2))
 
 
+class Mean(nn.Module):
+    """The mean over a map, but divided by the next power of two: exact, whatever the map's size.
+
+    Of a 7x7 map it is 49/64 of the mean, which the weights behind it take up.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x (n, channels, rows, columns) as (n, channels, 1, 1)."""
+        positions = int(x.shape[2]) * int(x.shape[3])
+        return x.sum((2, 3), keepdim=True) * 2.0 ** -(positions - 1).bit_length()
+
+
 class Residual(nn.Module):
     """The sum of a body and of a shortcut around it."""
 
@@ -120,6 +132,14 @@ def clip8(method: Method, *, top: float = 1.0) -> nn.Module:
         return nn.Hardtanh(-top, top)
     quantizer: nn.Module = qnn.QuantIdentity(act_quant=_steps(-top, top))
     return quantizer
+
+
+def fixed_point(method: Method, *, top: float) -> list[nn.Module]:
+    """Return what clips to 256 steps from -top to below top, so that sums of such are integers.
+
+    A float method has no such layer: its sums are floats.
+    """
+    return [] if method.weight is None else [clip8(method, top=top)]
 
 
 def _steps(bottom: float, top: float) -> type[ActQuantSolver]:

@@ -72,9 +72,11 @@ REFUSED: dict[str, tuple[Callable[[], Net], str]] = {
         "not 1; export the model with pads",
     ),
     "ceil": (
-        lambda: black().add("MaxPool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
-        "MaxPool_2 (MaxPool): ceil_mode must be 0 where its windows do not fill the image; pad the "
-        "image instead",
+        lambda: black().add(
+            "AveragePool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, count_include_pad=1
+        ),
+        "AveragePool_2 (AveragePool): count_include_pad must be 0 where ceil_mode leaves a window "
+        "that is not full; set it to False",
     ),
     "order": (
         lambda: signs(black()).add("Transpose", perm=[0, 1, 3, 2]).conv(2, 2, 3, 3),

@@ -12,6 +12,7 @@ from hwbnn.errors import ConfigError, MismatchError, ModelError
 from hwbnn.frontend import Output, check, import_model, inspect_model
 from hwbnn.frontend.oracle import Oracle
 from hwbnn.ir.graph import OutputSteps
+from hwbnn.ir.ops import Add
 from tests import bad_models
 from tests.models import mlp
 
@@ -142,17 +143,21 @@ def test_no_quantizer_between_layers() -> None:
     ) in refusal(model)
 
 
-def test_residual() -> None:
+@pytest.mark.parametrize("operator", ["Mul", "Add"])
+def test_residual(operator: str) -> None:
     model = mlp(SIZES, bn=False)
     quantizer = node(model, "BipolarQuant", 4)
     early = node(model, "BipolarQuant", 2).output[0]
     position = list(model.graph.node).index(quantizer)
-    add = helper.make_node("Add", [quantizer.input[0], early], ["sum"], name="skip")
+    skip = helper.make_node(operator, [quantizer.input[0], early], ["sum"], name="skip")
     quantizer.input[0] = "sum"
-    model.graph.node.insert(position, add)
+    model.graph.node.insert(position, skip)
+    if operator == "Add":
+        assert any(isinstance(op, Add) for op in import_model(model, name="m").ops)
+        return
     assert refusal(model) == (
-        "skip (Add): must have one input that is not constant, not 2; residual connections are "
-        "not in this version"
+        "skip (Mul): must have one input that is not constant, not 2; branches may meet in an Add "
+        "or in a Concat"
     )
 
 

@@ -3,6 +3,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +27,27 @@ from hwbnn.errors import (  # noqa: E402
 )
 from hwbnn.frontend import import_model, load_model  # noqa: E402
 from hwbnn.ir.dtype import BIPOLAR  # noqa: E402
-from hwbnn.ir.ops import Conv, Dense  # noqa: E402
+from hwbnn.ir.ops import Add, Concat, Conv, Dense  # noqa: E402
 from hwbnn.train import export as exporting  # noqa: E402
 from hwbnn.train.export import Exported, Style, export  # noqa: E402
 from hwbnn.train.methods import METHODS, method  # noqa: E402
+from hwbnn.train.networks.densenet import BINARY_DENSE_NETS  # noqa: E402
+from hwbnn.train.networks.network import Image  # noqa: E402
+from hwbnn.train.networks.resnet_e import RESNETES  # noqa: E402
 from hwbnn.train.quantizers import BinaryActivation, BinaryWeight  # noqa: E402
 from tests.train.nets import CHAINS, GRAPHS, made, pixels, trained_looking  # noqa: E402
 
+NARROW = {
+    "resnete18": replace(RESNETES[0], width=1 / 16),
+    "binarydensenet28": replace(BINARY_DENSE_NETS[0], growth=4, first=4, multiple=4),
+}
 BINARY = sorted(METHODS.keys() - {"float32"})
-QUICK = {("trained-binarization", "mlp"), ("rsign", "mlp")}
+QUICK = {
+    ("trained-binarization", "mlp"),
+    ("rsign", "mlp"),
+    ("ste", "binarydensenet"),
+    ("ste", "resnete"),
+}
 
 
 def pairs() -> list[object]:
@@ -50,10 +63,7 @@ def test_every_method_in_every_network(tmp_path: Path, how: str, name: str) -> N
     found = export(model, path, pixels(model.image), style=Style.TORCHSCRIPT)
     assert found.samples == 12
     assert path.exists()
-    if name in CHAINS:
-        assert found.integers and found.exact, str(found)
-    else:
-        assert any("Concat" in text or "residual" in text for text in found.unsupported)
+    assert found.integers and found.exact, str(found)
 
 
 @pytest.mark.slow
@@ -62,7 +72,23 @@ def test_every_method_in_every_network(tmp_path: Path, how: str, name: str) -> N
 def test_the_other_style(tmp_path: Path, how: str, name: str) -> None:
     model = made(name, method(how))
     found = export(model, tmp_path / "model.onnx", pixels(model.image), style=Style.DYNAMO)
-    assert found.integers == (name in CHAINS)
+    assert found.integers and found.exact, str(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("image", [(3, 32, 32), (1, 28, 28)], ids=str)
+@pytest.mark.parametrize("name", ["resnete18", "binarydensenet28"])
+def test_whole_networks_with_branches(tmp_path: Path, name: str, image: Image) -> None:
+    torch.manual_seed(1)
+    model = trained_looking(NARROW[name].build(method("ste"), image, 5))
+    found = export(model, tmp_path / "m.onnx", pixels(image, 50), style=Style.TORCHSCRIPT)
+    assert found.integers and found.exact and found.samples == 50, str(found)
+    graph = import_model(load_model(tmp_path / "m.onnx"), name="m", check=False)
+    joins = [op for op in graph.ops if isinstance(op, Add | Concat)]
+    assert len(joins) == {"resnete18": 16, "binarydensenet28": 23}[name]
+    if name == "resnete18":  # of one step: nothing is multiplied, nothing clipped
+        assert all(isinstance(op, Add) and op.factors == () for op in joins)
+        assert max(op.dtype.bits for op in joins) == 11
 
 
 def exported_graph(tmp_path: Path, name: str, how: str) -> object:

@@ -15,12 +15,13 @@ import brevitas.nn as qnn
 import torch
 from torch import Tensor, nn
 
+from hwbnn.train.layers import Mean
 from hwbnn.train.networks.network import Image
 
 FLOAT = 32
 # These layers choose or move values, and make no new ones.
 KEEP_BITS = (nn.MaxPool2d, nn.Flatten, nn.ConstantPad2d, nn.Dropout)
-MEANS = (nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+MEANS = (nn.AvgPool2d, nn.AdaptiveAvgPool2d, Mean)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 

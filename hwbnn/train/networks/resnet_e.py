@@ -8,13 +8,14 @@ from enum import Enum
 
 from torch import nn
 
-from hwbnn.train.layers import Residual, activation, clip8, conv, conv8, norm
+from hwbnn.train.layers import Residual, activation, clip8, conv, conv8, fixed_point, norm
 from hwbnn.train.method import Method
 from hwbnn.train.networks.network import Architecture, Image, Network, check_image, widened
 from hwbnn.train.networks.stem import LEAST, head, stem, stem_sizes
 
 CHANNELS = (64, 128, 256, 512)
-TOP = 8.0  # the residual stream where it is quantized: four batch norms' sum rarely exceeds it
+TOP = 8.0  # the residual stream where a layer takes it: four batch norms' sum rarely exceeds it
+STEP_TOP = 4.0  # of what is added to it: one batch norm exceeds it once in 16000, in steps of 1/32
 
 
 class Downsample(Enum):
@@ -33,8 +34,11 @@ class ResNetE:
     entry of a later stage the convolution has stride 2, and the shortcut is a 2x2 mean, a
     multi-bit 1x1 convolution and a batch norm. -1 pads. BMXNet's batch norm of the image is left
     out, as in larq: pixels are fixed steps here.
-    The residual stream is float: as fixed point it would need a step of its own for each stage.
-    Only where a multi-bit layer takes it, it has eight bits.
+    A block with a single convolution is also that of Bi-Real Net (Liu et al., arXiv 1808.00278).
+    The residual stream is fixed point: all that is added to it, the stem's and each body's norm and
+    the norm of a smaller shortcut, has eight bits with one step of 1/32 for the whole network, from
+    -4 to 4. The sum itself is never rounded or clipped: it is an integer of up to 11 bits in front
+    of each smaller map. Where a multi-bit layer takes it, it has eight bits again.
     width: factor on all channels; downsample: BINARY is the paper's ablation.
     """
 
@@ -48,7 +52,7 @@ class ResNetE:
         check_image(self.name, image, least=LEAST)
         fan_in = widened(CHANNELS[0], self.width)
         sizes = stem_sizes(image)
-        layers = [*stem(method, image, fan_in), norm(fan_in)]
+        layers = [*stem(method, image, fan_in), *_term(method, fan_in)]
         for stage, (published, blocks) in enumerate(zip(CHANNELS, self.blocks, strict=True)):
             channels = widened(published, self.width)
             for number in range(2 * blocks):
@@ -57,7 +61,7 @@ class ResNetE:
                 body = [
                     activation(method, fan_in, padding=1),
                     conv(method, fan_in, channels, 3, stride=2 if entry else 1),
-                    norm(channels),
+                    *_term(method, channels),
                 ]
                 layers.append(Residual(nn.Sequential(*body), nn.Sequential(*shortcut)))
                 if entry:
@@ -71,12 +75,16 @@ class ResNetE:
     ) -> list[nn.Module]:
         # A convolution of stride 2 rounds odd sizes up, and so must the mean.
         odd = any(size % 2 for size in sizes)
-        mean = nn.AvgPool2d(2, ceil_mode=odd)
+        mean = nn.AvgPool2d(2, ceil_mode=odd, count_include_pad=False)
+        end = _term(method, fan_out)
         if self.downsample is Downsample.BINARY:
-            return [
-                mean, activation(method, fan_in), conv(method, fan_in, fan_out, 1), norm(fan_out)
-            ]  # fmt: skip
-        return [mean, clip8(method, top=TOP), conv8(method, fan_in, fan_out, 1), norm(fan_out)]
+            return [mean, activation(method, fan_in), conv(method, fan_in, fan_out, 1), *end]
+        return [mean, clip8(method, top=TOP), conv8(method, fan_in, fan_out, 1), *end]
+
+
+def _term(method: Method, channels: int) -> list[nn.Module]:
+    """Return the norm of what is added to the stream, in the stream's steps."""
+    return [norm(channels), *fixed_point(method, top=STEP_TOP)]
 
 
 RESNETES = (ResNetE("resnete18", (2, 2, 2, 2)), ResNetE("resnete34", (3, 4, 6, 3)))

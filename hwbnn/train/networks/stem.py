@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from hwbnn.train.layers import conv8, linear8, norm, pixels, relu8
+from hwbnn.train.layers import Mean, conv8, linear8, norm, pixels, relu8
 from hwbnn.train.method import Method
 from hwbnn.train.networks.network import Image
 
@@ -41,11 +41,12 @@ def stem_sizes(image: Image) -> tuple[int, int]:
 def head(method: Method, channels: int, classes: int, *, top: float) -> list[nn.Module]:
     """Return the last layers: the mean of a ReLU over the map, and a dense layer of eight bits.
 
-    The ReLU is quantized in front of the mean: hardware sums integers and never divides.
+    The ReLU is quantized in front of the mean, which divides by a power of two: hardware sums
+    integers and never divides.
     """
     return [
         relu8(method, top=top),
-        nn.AdaptiveAvgPool2d(1),
+        Mean(),
         nn.Flatten(),
         linear8(method, channels, classes),
     ]
