@@ -29,7 +29,7 @@ class Concat(Unit):
     """The vectors of the inputs, of `channels` elements each, make one of the sum of them.
 
     output_dtype: `common_dtype`, or wider. Lanes divide the channels of all inputs but the last,
-    whose padding is that of the output.
+    whose padding is that of the output, and are at most its own.
     """
 
     input_dtypes: tuple[DType, ...]
@@ -53,11 +53,12 @@ class Concat(Unit):
                 f"{self.origin}: output must be of integers, not BIPOLAR, since not all inputs "
                 f"are BIPOLAR; choose {common_dtype(self.input_dtypes)}"
             )
-        if self.pe < 1 or any(count % self.pe for count in self.channels[:-1]):
-            choices = ", ".join(str(folding.pe) for folding in self.foldings())
+        legal = [folding.pe for folding in self.foldings()]
+        if self.pe not in legal:
             raise ConfigError(
-                f"{self.origin}: pe must divide the channels of every input but the last "
-                f"({self.channels}), not {self.pe}; choose {choices}"
+                f"{self.origin}: pe must divide the channels of every input but the last, "
+                f"{self.channels}, and be at most those of the last, not {self.pe}; "
+                f"choose {', '.join(map(str, legal))}"
             )
 
     @property
@@ -76,7 +77,8 @@ class Concat(Unit):
 
     def foldings(self) -> Iterator[Folding]:
         for pe in divisors(math.gcd(*self.channels[:-1])):
-            yield Folding(pe)
+            if pe <= self.channels[-1]:
+                yield Folding(pe)
 
     def fold(self, folding: Folding) -> Self:
         check_folding(self.origin, "simd", folding.simd, 1, "concatenations have no SIMD")
