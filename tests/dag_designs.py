@@ -17,7 +17,7 @@ from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.unit import Family, Folding, Unit
 from hwbnn.ir.window import Window
 from hwbnn.passes import adapt
-from hwbnn.passes.size_fifos import Sizing, size
+from hwbnn.passes.size_fifos import size
 from hwbnn.passes.steps import fifo_steps
 from hwbnn.sim.engine import performance
 from hwbnn.sim.gate import Gate
@@ -213,7 +213,7 @@ def dag(seed: int) -> Design:
     """Return a design with width converters, its FIFOs of two words."""
     build = Dag(seed)
     dtype = unsigned(3) if build.chance(0.7) else BIPOLAR
-    value = Value(None, dtype, build.pick(1, 3) * 2, build.pick(2, 5), build.pick(2, 5))
+    value = Value(None, dtype, build.pick(1, 3) * 2, build.pick(2, 5), build.pick(2, 8))
     parted = False
     if min(value.height, value.width) >= 4 and build.chance(0.4):
         value = build.halved(value)
@@ -292,7 +292,10 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
     asked = parser.parse_args()
     seeds = range(asked.first, asked.first + asked.designs)
-    wrong, totals = [], {"beats": 0, "events": 0, "deadlocks": 0, "optimal": 0, "words": 0, "steps": 0}
+    wrong, totals = (
+        [],
+        {"beats": 0, "events": 0, "deadlocks": 0, "optimal": 0, "words": 0, "steps": 0},
+    )
     for at in range(0, len(seeds), BATCH):
         designs = {seed: dag(seed) for seed in seeds[at : at + BATCH]}
         family = list(Family)[at // BATCH % 2]

@@ -206,7 +206,9 @@ def _rom_impl(style: Style) -> str:
 
 
 def _fifo(design: Design, edge: Edge) -> Fifo:
-    return Fifo(_signal(design, edge), edge.stream.bits, edge.fifo.depth, _fifo_impl(edge.fifo.storage))
+    return Fifo(
+        _signal(design, edge), edge.stream.bits, edge.fifo.depth, _fifo_impl(edge.fifo.storage)
+    )
 
 
 def _fifo_impl(storage: Storage) -> str:

@@ -107,7 +107,9 @@ class Design:
 
     def run(self, frames: IntArray) -> IntArray:
         """Integer meaning: (frames, elements) in and out, unit by unit; the plain definition."""
-        values = {e.name: part for e, part in zip(self.inputs, parts(frames, self.inputs), strict=True)}
+        values = {
+            e.name: part for e, part in zip(self.inputs, parts(frames, self.inputs), strict=True)
+        }
         for instance in self.instances:
             inputs = [values[edge.name] for edge in self.into(instance.name)]
             for edge, value in zip(

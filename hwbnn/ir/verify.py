@@ -194,8 +194,10 @@ def verify_design(design: Design) -> None:
         for end, what in ((edge.producer, "producer"), (edge.consumer, "consumer")):
             if end is not None:
                 problems += _end_problems(design, edge, end, what)
-        ends = [place.get(end.instance) for end in (edge.producer, edge.consumer) if end]
-        if len(ends) == 2 and None not in ends and ends != sorted(set(ends)):
+        if edge.producer is None or edge.consumer is None:
+            continue
+        first, second = place.get(edge.producer.instance), place.get(edge.consumer.instance)
+        if first is not None and second is not None and first >= second:
             problems.append(f"{edge.name}: producer must stand before the consumer")
     if len(design.inputs) != 1:
         problems.append(f"{design.name}: design must have one input")
@@ -213,7 +215,9 @@ def _end_problems(design: Design, edge: Edge, end: End, what: str) -> list[str]:
         return [f"{edge.name}: {what} must be an instance, not {end.instance}"]
     streams = unit.outputs if what == "producer" else unit.inputs
     if not 0 <= end.port < len(streams):
-        return [f"{edge.name}: {end.instance} must have a port {end.port}, not {len(streams)} alone"]
+        return [
+            f"{edge.name}: {end.instance} must have a port {end.port}, not {len(streams)} alone"
+        ]
     if edge.stream.carries(streams[end.port]):
         return []
     return [

@@ -21,7 +21,8 @@ from hwbnn.sim.steady import settle
 class Trace:
     """What happened, in cycles from the first after reset (0), for the given frames.
 
-    input, output: the source's writes and the sink's pops, the first's of several. reserves, pops: by edge, if logged.
+    input, output: the source's writes and the sink's pops, those of the first of several. reserves,
+    pops: by edge, if logged.
     frame_ends: the pop of each frame's last beat. high_water: by edge, the most slots in use in a
     cycle, from a word's reservation to its pop, both included: a FIFO of that depth gives the
     same trace. Reserves and pops go on behind the last frame's as far as they need no other word

@@ -157,7 +157,8 @@ def schedule(
 ) -> Schedule:
     """Flatten a design, with a source at its input and a sink at its output.
 
-    pace, for a design of one input: hold the source to a frame every so many cycles (timing.md, "FIFO sizing").
+    pace, for a design of one input: hold the source to a frame every so many cycles (timing.md,
+    "FIFO sizing").
     """
     rules = rules or Rules()
     edges = {edge.name: index for index, edge in enumerate(design.edges)}

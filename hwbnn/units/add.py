@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from hwbnn.errors import ConfigError
-from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, signed, smallest, unsigned
+from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, unsigned
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Actor, Family, Folding, Packed, Port, Resources, Side, Unit, Write, pops
 from hwbnn.units.folds import check_folding, divisors
@@ -21,6 +21,42 @@ def sum_dtype(dtypes: Sequence[DType], shifts: Sequence[int] = ()) -> DType:
     ends = zip(dtypes, shifts, strict=True)
     lows, highs = zip(*((d.min << s, d.max << s) for d, s in ends), strict=True)
     return smallest(sum(lows), sum(highs))
+
+
+@dataclass(frozen=True)
+class _Term:
+    """What an adder takes: its range, zeros below, and if it is always odd or always even."""
+
+    low: int
+    high: int
+    zeros: int
+    odd: bool
+
+    @classmethod
+    def of(cls, dtype: DType, shift: int) -> Self:
+        bipolar = dtype.kind is Kind.BIPOLAR
+        return cls(dtype.min << shift, dtype.max << shift, shift, bipolar and shift == 0)
+
+    def __add__(self, other: "_Term") -> "_Term":
+        zeros, odd = min(self.zeros, other.zeros), self.odd and other.odd
+        return _Term(self.low + other.low, self.high + other.high, zeros, odd)
+
+    @property
+    def bits(self) -> int:
+        """Bits of a register."""
+        return smallest(self.low, self.high).bits - self.zeros - self.odd
+
+    def adder(self, other: "_Term", family: Family) -> float:
+        """LUTs of the sum: on xc7 of the bits that both have, on ECP5 of all above the zeros."""
+        total, below = self + other, max(self.zeros, other.zeros)
+        if total.odd:
+            return total.bits
+        if family is Family.ECP5:
+            return 2.0 * ((smallest(total.low, total.high).bits - below + 1) // 2)
+        ends = [smallest(term.low, term.high).bits for term in (self, other)]
+        signs = [term.low < 0 for term in (self, other)]
+        tops = [max(ends) if sign else end for sign, end in zip(signs, ends, strict=True)]
+        return max(0.0, min(tops) - below)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +137,20 @@ class Add(Unit):
         )
 
     def resources(self, family: Family) -> Resources:
-        raise NotImplementedError
+        """The adders and registers of the tree, cell by cell; fitted to Yosys: masks, control."""
+        lut, ff = 0.0, 0
+        terms = [_Term.of(*each) for each in zip(self.input_dtypes, self.by_input, strict=True)]
+        while len(terms) > 1:
+            pairs = list(zip(terms[::2], terms[1::2], strict=False))
+            lut += sum(one.adder(other, family) for one, other in pairs)
+            terms = [one + other for one, other in pairs] + terms[2 * len(pairs) :]
+            ff += sum(term.bits for term in terms)
+        total = Resources(lut=self.pe * lut + 1, ff=self.pe * ff + self.levels)
+        bipolar = [dtype.kind is Kind.BIPOLAR for dtype in self.input_dtypes]
+        if self.channels % self.pe == 0 or not any(bipolar):
+            return total
+        folds = (self.outputs[0].vector_beats - 1).bit_length()
+        return total + Resources(lut=folds + 0.5 * self.pe * sum(bipolar), ff=folds)
 
     def parameters(self) -> dict[str, int | Packed]:
         return {

@@ -24,6 +24,13 @@ def common_dtype(dtypes: Sequence[DType]) -> DType:
     return smallest(min(d.min for d in dtypes), max(d.max for d in dtypes))
 
 
+def _choice(ways: int) -> int:
+    # LUT6s of a multiplexer, a bit.
+    if ways == 1:
+        return 0
+    return ways // 4 + (ways % 4 > 1) + _choice(-(-ways // 4))
+
+
 @dataclass(frozen=True, eq=False)
 class Concat(Unit):
     """The vectors of the inputs, of `channels` elements each, make one of the sum of them.
@@ -114,7 +121,16 @@ class Concat(Unit):
         )
 
     def resources(self, family: Family) -> Resources:
-        raise NotImplementedError
+        """A multiplexer of the inputs, LUTs of four each or of two; fitted to Yosys: control."""
+        ways, beats = len(self.channels), [stream.vector_beats for stream in self.inputs]
+        turn, beat = (ways - 1).bit_length(), (max(beats) - 1).bit_length()
+        if family is Family.XC7:
+            chosen = float(_choice(ways))
+            control = 2.4 * ways + (0.8 * beat if len(set(beats)) > 1 else 0)
+        else:
+            chosen = (ways - 1) * (0.9 if ways > 4 else 1)
+            control = 2.5 * ways + 1.9 * beat
+        return Resources(lut=self.outputs[0].bits * chosen + control, ff=turn + beat)
 
     def parameters(self) -> dict[str, int | Packed]:
         beats = tuple(stream.vector_beats for stream in self.inputs)

@@ -73,9 +73,10 @@ class Fork(Unit):
         )
 
     def resources(self, family: Family) -> Resources:
-        """An AND of valid and the rooms."""
-        inputs = 6 if family is Family.XC7 else 4
-        return Resources(lut=-(-self.ways // (inputs - 1)))
+        """An AND of valid and the rooms, some of it anew for each FIFO; fitted to Yosys."""
+        if family is Family.XC7:
+            return Resources(lut=max(1, self.ways // 3))
+        return Resources(lut=1 + (self.ways - 1) // 3)
 
     def parameters(self) -> dict[str, int]:
         return {"Width": self.inputs[0].bits, "Outputs": self.ways}

@@ -39,8 +39,14 @@ def single(name: str, unit: Unit) -> Design:
     """A design of one unit."""
     instance = Instance(f"{name}_unit", unit)
     edges = [
-        *(Edge(f"{name}_in{i}", Fifo(s), None, End(instance.name, i)) for i, s in enumerate(unit.inputs)),
-        *(Edge(f"{name}_out{i}", Fifo(s), End(instance.name, i), None) for i, s in enumerate(unit.outputs)),
+        *(
+            Edge(f"{name}_in{i}", Fifo(s), None, End(instance.name, i))
+            for i, s in enumerate(unit.inputs)
+        ),
+        *(
+            Edge(f"{name}_out{i}", Fifo(s), End(instance.name, i), None)
+            for i, s in enumerate(unit.outputs)
+        ),
     ]
     return Design(name, (instance,), tuple(edges))
 
