@@ -39,6 +39,7 @@ from hwbnn.units.concat import common_dtype
 STALLS = ((256, 256), (128, 256), (230, 200), (60, 256), (256, 128))
 FRAMES = 3
 BATCH = 20  # designs in one program
+SOME = Folding(4, 16)
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,13 @@ class Value:
 
 
 class Dag:
-    """Collects units at random foldings; a value is read once."""
+    """Collects units at random foldings; a value is read once.
 
-    def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng([seed, 5])
+    most: no random ones, but the most lanes that divide, up to these.
+    """
+
+    def __init__(self, seed: int, *, most: Folding | None = None) -> None:
+        self.rng, self.most = np.random.default_rng([seed, 5]), most
         self.instances: list[Instance] = []
         self.edges: list[Edge] = []
 
@@ -87,6 +91,10 @@ class Dag:
 
     def _folded(self, unit: Unit) -> Unit:
         choices = list(unit.foldings())
+        if self.most is not None:
+            pe, simd = self.most.pe, self.most.simd
+            within = (f for f in choices if f.pe <= pe and f.simd <= simd)
+            return unit.fold(max(within, key=lambda f: (f.pe, f.simd)))
         folding = choices[self.rng.integers(len(choices))]
         if not isinstance(unit, SlidingWindow | Concat) and self.chance(0.4):
             most = (max(getattr(f, knob) for f in choices) for knob in ("pe", "simd"))
@@ -163,6 +171,12 @@ class Dag:
         name = self.join(unit, replace(value, end=End(slid)))
         return Value(End(name), to, value.channels, window.out_height, window.out_width)
 
+    def design(self, name: str, output: Value) -> Design:
+        """Return the design, with width converters, whose output is a value."""
+        last = next(i.unit for i in self.instances if output.end and i.name == output.end.instance)
+        self.edges.append(Edge("out", Fifo(last.outputs[0]), output.end, None))
+        return adapt(Design(name, tuple(self.instances), tuple(self.edges)))
+
     # ---- connections ---------------------------------------------------------------------------
 
     def layer(self, value: Value, outputs: int, *, stride: int = 1) -> Value:
@@ -220,9 +234,29 @@ def dag(seed: int) -> Design:
     while not parted or (len(build.instances) < 10 and build.chance(0.6)):
         value = build.block(value, build.pick(0, 2))
         parted = any(isinstance(instance.unit, Fork) for instance in build.instances)
-    last = next(i.unit for i in build.instances if value.end and i.name == value.end.instance)
-    build.edges.append(Edge("out", Fifo(last.outputs[0]), value.end, None))
-    return adapt(Design(f"dag{seed}", tuple(build.instances), tuple(build.edges)))
+    return build.design(f"dag{seed}", value)
+
+
+def residual(blocks: int, *, extent: int) -> Design:
+    """Return blocks of Bi-Real, 16 channels: bits and a convolution of 3 x 3 beside a connection."""
+    build = Dag(0, most=SOME)
+    window = Window(extent, extent, (3, 3), padding=(1, 1, 1, 1))
+    value = Value(None, unsigned(3), 16, extent, extent)
+    for _ in range(blocks):
+        way, bypass = build.fork(value, 2)
+        value = build.add(bypass, build.conv(build.thresholds(way), 16, window, integers=True))
+    return build.design(f"residual{blocks}", value)
+
+
+def dense(blocks: int, *, extent: int) -> Design:
+    """Return blocks that add 8 channels each to those before them: bits, and a convolution."""
+    build = Dag(0, most=SOME)
+    window = Window(extent, extent, (3, 3), padding=(1, 1, 1, 1))
+    value = Value(None, unsigned(3), 16, extent, extent)
+    for _ in range(blocks):
+        way, bypass = build.fork(value, 2)
+        value = build.concat(bypass, build.conv(build.thresholds(way), 8, window, integers=True))
+    return build.design(f"dense{blocks}", value)
 
 
 # ---- jobs ----------------------------------------------------------------------------------------

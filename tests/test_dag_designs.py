@@ -15,7 +15,9 @@ from hwbnn.ir.verify import verify_design
 from hwbnn.passes.size_fifos import size
 from hwbnn.sim.deadlock import Deadlock
 from hwbnn.sim.engine import simulate
+from hwbnn.sim.schedule import Rules
 from hwbnn.sim.slowdown import slowdown
+from hwbnn.tools.cosim import Job
 from hwbnn.tools.csim import csim
 from hwbnn.tools.proof import compare_many
 from hwbnn.units import Concat, Fork
@@ -23,9 +25,11 @@ from tests.dag_designs import (
     a_step_less,
     a_word_less,
     dag,
+    dense,
     frames,
     full_speed,
     job,
+    residual,
     with_random_fifos,
 )
 from tests.sim import cycle_by_cycle
@@ -37,12 +41,20 @@ MANY = tuple(range(24))
 def test_rtl_engine_and_integers_agree() -> None:
     jobs = [job(with_random_fifos(dag(seed), seed), seed) for seed in SAMPLE]
     jobs += [job(size(dag(seed)).design, seed) for seed in SAMPLE]
+    jobs += [Job(size(design).design, frames(design, 9)) for design in regular(5)]
     found = compare_many(jobs)
     for one, comparison in zip(jobs, found, strict=True):
         assert comparison.equal, f"{one.design.name}: {comparison.differences[0]}"
         assert comparison.result.complete or comparison.deadlock
     assert all(comparison.result.complete for comparison in found[len(SAMPLE) :])
     assert any(comparison.deadlock for comparison in found)
+    for rules in (Rules(credit_delay=0), Rules(extra_latency=1)):  # the same program
+        assert not any(comparison.equal for comparison in compare_many(jobs, rules=rules))
+
+
+def regular(extent: int) -> tuple[Design, Design]:
+    """Residual and dense connections, two each."""
+    return residual(2, extent=extent), dense(2, extent=extent)
 
 
 @pytest.mark.parametrize("seed", [4, 7, 26, 30])
@@ -81,9 +93,17 @@ def test_sized_fifos_are_the_least_at_full_speed(seed: int) -> None:
     assert not any(map(full_speed, a_step_less(sizing.design, family)))
 
 
-def test_some_need_more_than_the_first_step_of_memory() -> None:
-    sized = [size(dag(seed), family=Family.ECP5).design for seed in MANY]
-    assert sum(len(a_step_less(design, Family.ECP5)) for design in sized) > 3
+@pytest.mark.parametrize("family", Family)
+def test_long_connections_need_their_memory(family: Family) -> None:
+    """What bypasses a convolution waits for a row of it and more: several steps of memory."""
+    for design in regular(12):
+        sizing = size(design, family=family)
+        assert sizing.optimal
+        assert full_speed(sizing.design)
+        shorter = a_step_less(sizing.design, family)
+        assert len(shorter) >= 2
+        assert not any(map(full_speed, shorter))
+        assert not any(map(full_speed, a_word_less(sizing.design)))
 
 
 def test_a_short_fifo_is_named_in_what_slows_the_design() -> None:
