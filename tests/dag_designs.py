@@ -238,7 +238,7 @@ def dag(seed: int) -> Design:
 
 
 def residual(blocks: int, *, extent: int) -> Design:
-    """Return blocks of Bi-Real, 16 channels: bits and a convolution of 3 x 3 beside a connection."""
+    """Return blocks of Bi-Real: bits and a convolution beside a connection, 16 channels."""
     build = Dag(0, most=SOME)
     window = Window(extent, extent, (3, 3), padding=(1, 1, 1, 1))
     value = Value(None, unsigned(3), 16, extent, extent)

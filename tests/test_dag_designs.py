@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from hwbnn.errors import ModelError
-from hwbnn.ir.design import Design, Edge, End
+from hwbnn.ir.design import Design, Edge, End, Instance
+from hwbnn.ir.dtype import BIPOLAR, signed
 from hwbnn.ir.fifo import Fifo, Storage
+from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family
 from hwbnn.ir.verify import verify_design
+from hwbnn.passes import adapt
 from hwbnn.passes.size_fifos import size
 from hwbnn.sim.deadlock import Deadlock
 from hwbnn.sim.engine import simulate
@@ -20,7 +23,7 @@ from hwbnn.sim.slowdown import slowdown
 from hwbnn.tools.cosim import Job
 from hwbnn.tools.csim import csim
 from hwbnn.tools.proof import compare_many
-from hwbnn.units import Concat, Fork
+from hwbnn.units import Add, Concat, Fork
 from tests.dag_designs import (
     a_step_less,
     a_word_less,
@@ -184,6 +187,32 @@ def test_ports_and_order_are_verified() -> None:
     reverse = replace(design, instances=design.instances[::-1])
     with pytest.raises(ModelError, match=f"{second.name}: producer must stand before the consumer"):
         verify_design(reverse)
+
+
+def test_converters_at_every_port_have_names_of_their_own() -> None:
+    """Of `add` and `add_1`, as exporters number nodes."""
+    bits = Stream(BIPOLAR, 1, 6)
+    fork = Fork(BIPOLAR, 6, 3)
+    first = Add((BIPOLAR,) * 2, signed(3), 6, pe=2)
+    second = Add((signed(3), BIPOLAR), signed(4), 6, pe=3)
+    edges = (
+        Edge("in", Fifo(bits), None, End("split")),
+        *(Edge(f"way{i}", Fifo(bits), End("split", i), End("add", i)) for i in range(2)),
+        Edge("way2", Fifo(bits), End("split", 2), End("add_1", 1)),
+        Edge("sum", Fifo(first.outputs[0]), End("add"), End("add_1")),
+        Edge("out", Fifo(second.outputs[0]), End("add_1"), None),
+    )
+    units = (("split", fork), ("add", first), ("add_1", second))
+    design = adapt(Design("sums", tuple(Instance(*each) for each in units), edges))
+    names = [instance.name for instance in design.instances]
+    assert [name for name in names if "width" in name] == [
+        "add_width",
+        "add_width_p1",
+        "add_1_width_p1",
+        "add_1_width",
+    ]
+    values = frames(design, 1)
+    np.testing.assert_array_equal(design.run(values), 3 * values)
 
 
 def test_a_stream_read_twice_needs_a_fork() -> None:
