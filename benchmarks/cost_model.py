@@ -25,8 +25,11 @@ from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.unit import Family, Folding, Resources, Style, Unit
 from hwbnn.ir.window import Window
 from hwbnn.tools.yosys import Counts, synthesise
+from hwbnn.units.add import Add, sum_dtype
 from hwbnn.units.arg_max import ArgMax
+from hwbnn.units.concat import Concat, common_dtype
 from hwbnn.units.depthwise_mvu import DepthwiseMvu
+from hwbnn.units.fork import Fork
 from hwbnn.units.lookup import Lookup
 from hwbnn.units.max_pool import MaxPool
 from hwbnn.units.mvu import Mvu
@@ -64,14 +67,14 @@ def main() -> None:
 
 
 def judge(units: Sequence[Unit], family: Family) -> list[Judged]:
-    """Synthesise units, each between two FIFOs; return all three of each."""
+    """Synthesise units, each between FIFOs; return the unit and its first ones of each."""
     designs = [_between_fifos(f"{i}", unit) for i, unit in enumerate(units)]
     with tempfile.TemporaryDirectory(prefix="hwbnn-") as scratch:
         files = side_by_side(designs, STRUCTURES[family])
         report = synthesise(files, "every", family, work=Path(scratch))
     found = []
     for i, (unit, design) in enumerate(zip(units, designs, strict=True)):
-        before, after = (edge.fifo for edge in design.edges)
+        before, after = design.inputs[0].fifo, design.outputs[0].fifo
         counts = [
             report.instances[f"gen_{i}.{name}{i}"]
             for name in ("unit_dut", "fifo_before", "fifo_after")
@@ -86,19 +89,24 @@ def judge(units: Sequence[Unit], family: Family) -> list[Judged]:
 
 def _between_fifos(number: str, unit: Unit) -> Design:
     depth, name = 2 + unit.inputs[0].lanes % 40, f"dut{number}"  # any depth
-    before = Fifo(unit.inputs[0], depth, Storage.LUTRAM)
-    after = Fifo(unit.outputs[0], depth, Storage.SRL)
-    edges = (
-        Edge(f"before{number}", before, None, End(name)),
-        Edge(f"after{number}", after, End(name), None),
-    )
-    return Design(f"single{number}", (Instance(name, unit),), edges)
+    edges = []
+    for port, stream in enumerate(unit.inputs):
+        fifo = Fifo(stream, depth, Storage.LUTRAM)
+        edges.append(Edge(f"before{_numbered(number, port)}", fifo, None, End(name, port)))
+    for port, stream in enumerate(unit.outputs):
+        fifo = Fifo(stream, depth, Storage.SRL)
+        edges.append(Edge(f"after{_numbered(number, port)}", fifo, End(name, port), None))
+    return Design(f"single{number}", (Instance(name, unit),), tuple(edges))
+
+
+def _numbered(number: str, port: int) -> str:
+    return f"{number}_{port}" if port else number
 
 
 def side_by_side(designs: Sequence[Design], structure: Structure) -> FileSet:
     """Return module `every`, which holds the designs; their streams' names differ."""
     files: dict[str, bytes] = {}
-    parts, widths = [], [0, 0]
+    parts, ends = [], (0, 0, 0, 0)  # ports and bits of the inputs, and of the outputs, so far
     for i, design in enumerate(designs):
         emitted = dict(emit_rtl(design, structure=structure).files)
         top = emitted.pop(f"{design.name}.sv").decode()
@@ -106,25 +114,30 @@ def side_by_side(designs: Sequence[Design], structure: Structure) -> FileSet:
         head, body = re.split(r"^\);\n", top, maxsplit=1, flags=re.MULTILINE)
         ports = re.findall(r"(?:input|output) +(logic .*?\b(?:in|out)_\w+),?\n", head)
         local = "".join(f"  {port};\n" for port in ports)
-        start, ends = tuple(widths), (design.input, design.output)
-        widths = [at + end.fifo.stream.bits for at, end in zip(widths, ends, strict=True)]
+        starts, own = ends, []
+        for edges in (design.inputs, design.outputs):
+            own += [len(edges), sum(edge.stream.bits for edge in edges)]
+        ends = tuple(map(sum, zip(starts, own, strict=True)))
+        ins, words, outs, results = (
+            f"[{end - 1}:{start}]" for start, end in zip(starts, ends, strict=True)
+        )
         parts.append(
             f"if (1) begin : gen_{i}\n{local}"
-            f"  assign in_valid_i = in_valids_i[{i}];\n  assign in_readies_o[{i}] = in_ready_o;\n"
-            f"  assign in_data_i = in_words_i[{widths[0] - 1}:{start[0]}];\n"
-            f"  assign out_valids_o[{i}] = out_valid_o;\n"
-            f"  assign out_ready_i = out_readies_i[{i}];\n"
-            f"  assign out_words_o[{widths[1] - 1}:{start[1]}] = out_data_o;\n"
+            f"  assign in_valid_i = in_valids_i{ins};\n  assign in_readies_o{ins} = in_ready_o;\n"
+            f"  assign in_data_i = in_words_i{words};\n"
+            f"  assign out_valids_o{outs} = out_valid_o;\n"
+            f"  assign out_ready_i = out_readies_i{outs};\n"
+            f"  assign out_words_o{results} = out_data_o;\n"
             f"{body.replace('endmodule', 'end')}"
         )
-    last = len(designs) - 1
+    ins, words, outs, results = (f"[{end - 1}:0]" for end in ends)
     head = f"""\
 module every (
     input logic clk_i, input logic rst_ni,
-    input logic [{last}:0] in_valids_i, output logic [{last}:0] in_readies_o,
-    input logic [{widths[0] - 1}:0] in_words_i,
-    output logic [{last}:0] out_valids_o, input logic [{last}:0] out_readies_i,
-    output logic [{widths[1] - 1}:0] out_words_o
+    input logic {ins} in_valids_i, output logic {ins} in_readies_o,
+    input logic {words} in_words_i,
+    output logic {outs} out_valids_o, input logic {outs} out_readies_i,
+    output logic {results} out_words_o
 );
 """
     return FileSet(files | {"every.sv": f"{head}{''.join(parts)}endmodule\n".encode()})
@@ -172,6 +185,30 @@ def grid() -> Iterator[Unit]:
         yield WidthConverter(BIPOLAR, 64, given, wanted, 4)
     for pe in (1, 10):
         yield ArgMax(signed(11), 10, pe=pe)
+    yield from _joins()
+
+
+def _joins() -> Iterator[Unit]:
+    for ways in (2, 3, 6, 9):
+        yield Fork(signed(8), 64, ways, 4, pe=8)
+    for dtypes, pe in (
+        ((signed(8),) * 2, 1),
+        ((signed(8),) * 2, 16),
+        ((unsigned(2), signed(8)), 8),
+        ((BIPOLAR, BIPOLAR, BIPOLAR), 16),
+        ((signed(6),) * 5, 8),
+        ((BIPOLAR, signed(6)), 5),
+    ):
+        yield Add(dtypes, sum_dtype(dtypes), 64, 4, pe=pe)
+    for dtypes, channels, pe in (
+        ((BIPOLAR, BIPOLAR), (64, 64), 8),
+        ((signed(8),) * 3, (64, 32, 16), 1),
+        ((signed(8),) * 3, (64, 32, 16), 16),
+        ((BIPOLAR, unsigned(3)), (64, 64), 8),
+        ((signed(4),) * 5, (16,) * 5, 8),
+        ((unsigned(4),) * 7, (32, *(16,) * 6), 16),
+    ):
+        yield Concat(dtypes, common_dtype(dtypes), channels, 4, pe)
 
 
 def _windows() -> Iterator[Unit]:

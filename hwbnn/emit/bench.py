@@ -17,16 +17,28 @@ _LEAST_WORDS = 3  # Verilator keeps a port as an array of words only above 64 bi
 
 
 @dataclass(frozen=True)
+class Border:
+    """Where an input or output stands in the bench: handshake bit, first word, bits of a beat."""
+
+    index: int
+    word: int
+    bits: int
+
+    @property
+    def words(self) -> int:
+        """Words of a beat."""
+        return -(-self.bits // WORD_BITS)
+
+
+@dataclass(frozen=True)
 class Slot:
-    """Where a design stands in the bench: its handshake bit, and its first words of data."""
+    """Where a design stands in the bench: its borders, and its first word of events."""
 
     index: int
     module: str
-    in_bits: int
-    out_bits: int
+    ins: tuple[Border, ...]
+    outs: tuple[Border, ...]
     fifos: tuple[str, ...]
-    in_word: int
-    out_word: int
     event_word: int
 
     @property
@@ -40,16 +52,6 @@ class Slot:
         return f"{self.index}/"
 
     @property
-    def in_words(self) -> int:
-        """Words of an input beat."""
-        return -(-self.in_bits // WORD_BITS)
-
-    @property
-    def out_words(self) -> int:
-        """Words of an output beat."""
-        return -(-self.out_bits // WORD_BITS)
-
-    @property
     def event_words(self) -> int:
         """Words of the FIFOs' events of a cycle."""
         return -(-2 * len(self.fifos) // WORD_BITS)
@@ -58,23 +60,32 @@ class Slot:
 def slots(designs: Sequence[Design]) -> tuple[Slot, ...]:
     """Place designs in a bench, one after the other."""
     result: list[Slot] = []
-    in_word = out_word = event_word = 0
+    ins: list[Border] = []
+    outs: list[Border] = []
+    event_word = 0
     for index, design in enumerate(designs):
         slot = Slot(
             index,
             f"design_{index}_top",
-            design.input.stream.bits,
-            design.output.stream.bits,
+            _place(ins, design.inputs),
+            _place(outs, design.outputs),
             tuple(edge.name for edge in design.edges),
-            in_word,
-            out_word,
             event_word,
         )
-        in_word += slot.in_words
-        out_word += slot.out_words
         event_word += slot.event_words
         result.append(slot)
     return tuple(result)
+
+
+def _place(placed: list[Border], edges: Sequence[Edge]) -> tuple[Border, ...]:
+    """Append a design's inputs, or outputs, to those of the designs before it."""
+    for edge in edges:
+        placed.append(Border(len(placed), _words(placed), edge.stream.bits))
+    return tuple(placed[-len(edges) :])
+
+
+def _words(borders: Sequence[Border]) -> int:
+    return borders[-1].word + borders[-1].words if borders else 0
 
 
 def emit_bench(
@@ -86,13 +97,16 @@ def emit_bench(
         emit_top(design, name=slot.module, structure=structure, folder=slot.folder)
         for design, slot in zip(designs, placed, strict=True)
     ]
+    ins = [border for slot in placed for border in slot.ins]
+    outs = [border for slot in placed for border in slot.outs]
     bench = render(
         Room.RTL,
         "templates/bench.sv.j2",
         slots=placed,
-        handshake_bits=_port_bits(-(-len(placed) // WORD_BITS)),
-        in_bits=_port_bits(sum(slot.in_words for slot in placed)),
-        out_bits=_port_bits(sum(slot.out_words for slot in placed)),
+        in_handshakes=_port_bits(-(-len(ins) // WORD_BITS)),
+        out_handshakes=_port_bits(-(-len(outs) // WORD_BITS)),
+        in_bits=_port_bits(_words(ins)),
+        out_bits=_port_bits(_words(outs)),
         event_bits=_port_bits(sum(slot.event_words for slot in placed)),
     )
     own = FileSet.of({"bench.sv": bench, "harness.cpp": read_text(Room.RTL, "bench/harness.cpp")})

@@ -98,23 +98,39 @@ def emit_hls(design: Design, *, part: str, clock_ns: float) -> FileSet:
 
 def emit_program(design: Design) -> FileSet:
     """What a C++ compiler needs to simulate a design: sources, test bench, Makefile."""
+    files = {
+        "tb/testbench.cpp": _project("testbench.cpp.j2", design=design),
+        "Makefile": _project(
+            "Makefile.j2", design=design, flags=COMPILER_FLAGS, folders=INCLUDE_FOLDERS
+        ),
+    }
+    return emit_sources(design) | emit_headers() | FileSet.of(files)
+
+
+def emit_headers() -> FileSet:
+    """What is the same for all test benches, and the queue that stands for hls::stream."""
+    return FileSet.of(
+        {
+            "tb/bench.hpp": _static("project/bench.hpp"),
+            "tb/beats.hpp": _static("project/beats.hpp"),
+            "csim/hls_stream.h": _static("csim/hls_stream.h"),
+        }
+    )
+
+
+def emit_sources(design: Design) -> FileSet:
+    """The top function and its units, in src/."""
     _check(design)
     holes = {
         "design": design,
+        "ports": [(edge, _signal(design, edge)) for edge in (*design.inputs, *design.outputs)],
         "calls": [_call(design, instance) for instance in design.instances],
-        "fifos": [_fifo(edge) for edge in design.edges if edge.producer and edge.consumer],
+        "fifos": [_fifo(design, edge) for edge in design.edges if edge.producer and edge.consumer],
     }
     files = {
         f"src/top_{design.name}.hpp": _project("top.hpp.j2", **holes),
         f"src/top_{design.name}.cpp": _project("top.cpp.j2", **holes),
         "src/hwbnn.hpp": _static("hwbnn.hpp"),
-        "tb/testbench.cpp": _project("testbench.cpp.j2", **holes),
-        "tb/bench.hpp": _static("project/bench.hpp"),
-        "tb/beats.hpp": _static("project/beats.hpp"),
-        "csim/hls_stream.h": _static("csim/hls_stream.h"),
-        "Makefile": _project(
-            "Makefile.j2", design=design, flags=COMPILER_FLAGS, folders=INCLUDE_FOLDERS
-        ),
     }
     units = (_emit_unit(instance).under("src") for instance in design.instances)
     return FileSet.of(files) | FileSet.union(units)
@@ -189,8 +205,10 @@ def _rom_impl(style: Style) -> str:
             assert_never(style)
 
 
-def _fifo(edge: Edge) -> Fifo:
-    return Fifo(_signal(edge), edge.stream.bits, edge.fifo.depth, _fifo_impl(edge.fifo.storage))
+def _fifo(design: Design, edge: Edge) -> Fifo:
+    return Fifo(
+        _signal(design, edge), edge.stream.bits, edge.fifo.depth, _fifo_impl(edge.fifo.storage)
+    )
 
 
 def _fifo_impl(storage: Storage) -> str:
@@ -207,13 +225,15 @@ def _fifo_impl(storage: Storage) -> str:
 
 def _call(design: Design, instance: Instance) -> Call:
     edges = (*design.into(instance.name), *design.out_of(instance.name))
-    return Call(instance.name, tuple(_signal(edge) for edge in edges))
+    return Call(instance.name, tuple(_signal(design, edge) for edge in edges))
 
 
-def _signal(edge: Edge) -> str:
-    if edge.producer is None:
-        return "s_axis"
-    return "m_axis" if edge.consumer is None else f"stream_{edge.name}"
+def _signal(design: Design, edge: Edge) -> str:
+    for name, borders in (("s_axis", design.inputs), ("m_axis", design.outputs)):
+        if edge in borders:
+            index = borders.index(edge)
+            return f"{name}_{index}" if index else name
+    return f"stream_{edge.name}"
 
 
 def _project(template: str, /, **holes: object) -> str:

@@ -2,6 +2,7 @@
 """RTL back end: the library modules that a design uses, its generated top, and its memories."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -106,22 +107,19 @@ def _unit_cell(design: Design, instance: Instance, structure: Structure, folder:
         parameter = "".join(part.capitalize() for part in stem.split("_")) + "File"
         parameters.append(Parameter(parameter, f'"{folder}{name}_{stem}"'))
     ports = [Connection("clk_i", "clk_i"), Connection("rst_ni", "rst_ni")]
-    for index, edge in enumerate(design.into(name)):
-        side = f"in{index or ''}"
-        ports += [
-            Connection(f"{side}_valid_i", f"{edge.name}_valid"),
-            Connection(f"{side}_pop_o", f"{edge.name}_pop"),
-            Connection(f"{side}_data_i", f"{edge.name}_head"),
-        ]
-    for index, edge in enumerate(design.out_of(name)):
-        side = f"out{index or ''}"
-        ports += [
-            Connection(f"{side}_room_i", f"{edge.name}_room"),
-            Connection(f"{side}_reserve_o", f"{edge.name}_reserve"),
-            Connection(f"{side}_push_o", f"{edge.name}_push"),
-            Connection(f"{side}_data_o", f"{edge.name}_word"),
-        ]
+    into, out_of = design.into(name), design.out_of(name)
+    ports += _packed(into, in_valid_i="valid", in_pop_o="pop", in_data_i="head")
+    ports += _packed(
+        out_of, out_room_i="room", out_reserve_o="reserve", out_push_o="push", out_data_o="word"
+    )
     return Cell(unit.module, f"unit_{name}", tuple(parameters), tuple(ports))
+
+
+def _packed(edges: Sequence[Edge], **signals: str) -> Iterator[Connection]:
+    """Connect ports to the signals of edges, side by side if several; the first edge's last."""
+    for port, signal in signals.items():
+        names = [f"{edge.name}_{signal}" for edge in reversed(edges)]
+        yield Connection(port, names[0] if len(names) == 1 else f"{{{', '.join(names)}}}")
 
 
 def _fifo_cell(edge: Edge) -> Cell:

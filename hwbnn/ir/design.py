@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.fifo import Fifo
@@ -47,7 +49,11 @@ class Edge:
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Instances in topological order and the edges between them; exactly one input and output."""
+    """Instances in topological order and the edges between them.
+
+    A compiled design has one input and one output. One of a single unit, for its proof, may have
+    several; their frames then lie side by side, in the order of the edges.
+    """
 
     name: str
     instances: tuple[Instance, ...]
@@ -56,14 +62,26 @@ class Design:
     classes: tuple[str, ...] = ()
 
     @property
+    def inputs(self) -> tuple[Edge, ...]:
+        """The edges through which frames enter."""
+        return tuple(edge for edge in self.edges if edge.producer is None)
+
+    @property
+    def outputs(self) -> tuple[Edge, ...]:
+        """The edges through which results leave."""
+        return tuple(edge for edge in self.edges if edge.consumer is None)
+
+    @property
     def input(self) -> Edge:
-        """The edge through which frames enter."""
-        return next(edge for edge in self.edges if edge.producer is None)
+        """The only edge through which frames enter."""
+        (edge,) = self.inputs
+        return edge
 
     @property
     def output(self) -> Edge:
-        """The edge through which results leave."""
-        return next(edge for edge in self.edges if edge.consumer is None)
+        """The only edge through which results leave."""
+        (edge,) = self.outputs
+        return edge
 
     def __getitem__(self, name: str) -> Unit:
         for instance in self.instances:
@@ -89,14 +107,17 @@ class Design:
 
     def run(self, frames: IntArray) -> IntArray:
         """Integer meaning: (frames, elements) in and out, unit by unit; the plain definition."""
-        values: dict[str, IntArray] = {self.input.name: frames}
+        values = {
+            e.name: part for e, part in zip(self.inputs, parts(frames, self.inputs), strict=True)
+        }
         for instance in self.instances:
             inputs = [values[edge.name] for edge in self.into(instance.name)]
             for edge, value in zip(
                 self.out_of(instance.name), instance.unit.run(*inputs), strict=True
             ):
                 values[edge.name] = value
-        return values[self.output.name]
+        results = [values[edge.name] for edge in self.outputs]
+        return results[0] if len(results) == 1 else np.concatenate(results, axis=1)
 
     def resources(self, family: Family) -> Resources:
         """Modelled cost: all units and FIFOs."""
@@ -107,5 +128,11 @@ class Design:
     @property
     def bound(self) -> int:
         """Fewest cycles a frame that the folding allows: the busiest actor, or the borders."""
-        borders = max(self.input.stream.beats, self.output.stream.beats)
-        return max([borders, *(instance.unit.cycles for instance in self.instances)])
+        borders = [edge.stream.beats for edge in (*self.inputs, *self.outputs)]
+        return max([*borders, *(instance.unit.cycles for instance in self.instances)])
+
+
+def parts(frames: IntArray, borders: tuple[Edge, ...]) -> list[IntArray]:
+    """Cut frames (frames, elements of all borders) into those of each border."""
+    sizes = [edge.stream.elements * edge.stream.vectors for edge in borders]
+    return np.split(frames, np.cumsum(sizes)[:-1], axis=1)

@@ -2,7 +2,7 @@
 """What every unit tells the compiler: streams, meaning, foldings, timing, cost, parameters."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar, Self
@@ -85,6 +85,18 @@ class Actor:
 def pops(port: Port, when: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Read:
     """Return the read of the head, popping it, in the phases of `when`."""
     return Read(port, np.where(when, 0, -1), when.astype(np.int64))
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Numbers of `bits` bits each in one parameter, the first least significant."""
+
+    numbers: tuple[int, ...]
+    bits: int
+
+    def __str__(self) -> str:
+        value = sum(number << self.bits * place for place, number in enumerate(self.numbers))
+        return f"{self.bits * len(self.numbers)}'h{value:x}"
 
 
 class Style(Enum):
@@ -242,7 +254,7 @@ class Unit(ABC):
         """Modelled cost on a family."""
 
     @abstractmethod
-    def parameters(self) -> dict[str, int]:
+    def parameters(self) -> Mapping[str, int | Packed]:
         """SystemVerilog parameters by name, without memory files."""
 
     def memory_shapes(self) -> tuple[MemoryShape, ...]:

@@ -7,7 +7,7 @@ from typing import assert_never
 import numpy as np
 
 from hwbnn.errors import ModelError
-from hwbnn.ir.design import Design, End
+from hwbnn.ir.design import Design, Edge, End, Instance
 from hwbnn.ir.dtype import BIPOLAR, Kind
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import (
@@ -27,7 +27,6 @@ from hwbnn.ir.ops import (
     value_range,
 )
 from hwbnn.ir.reserved import RESERVED
-from hwbnn.ir.stream import Stream
 from hwbnn.ir.window import Window
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -216,27 +215,50 @@ def verify_design(design: Design) -> None:
         for name in names
         if names.count(name) > 1 or not IDENTIFIER.fullmatch(name)
     ]
+    place = {instance.name: index for index, instance in enumerate(design.instances)}
     for edge in design.edges:
         for end, what in ((edge.producer, "producer"), (edge.consumer, "consumer")):
-            if end is not None and not edge.stream.carries(_stream_at(design, end, what)):
-                problems.append(
-                    f"{edge.name}: stream must be that of its {what} {end.instance} "
-                    f"({_stream_at(design, end, what)}), not {edge.stream}"
-                )
-    if sum(e.producer is None for e in design.edges) != 1:
+            if end is not None:
+                problems += _end_problems(design, edge, end, what)
+        if edge.producer is None or edge.consumer is None:
+            continue
+        first, second = place.get(edge.producer.instance), place.get(edge.consumer.instance)
+        if first is not None and second is not None and first >= second:
+            problems.append(f"{edge.name}: producer must stand before the consumer")
+    if len(design.inputs) != 1:
         problems.append(f"{design.name}: design must have one input")
-    if sum(e.consumer is None for e in design.edges) != 1:
+    if len(design.outputs) != 1:
         problems.append(f"{design.name}: design must have one output")
     for instance in design.instances:
-        unit = instance.unit
-        if len(design.into(instance.name)) != len(unit.inputs):
-            problems.append(f"{instance.name}: every input port must have an edge")
-        if len(design.out_of(instance.name)) != len(unit.outputs):
-            problems.append(f"{instance.name}: every output port must have an edge")
+        problems += _port_problems(design, instance)
     if problems:
         raise ModelError(problems)
 
 
-def _stream_at(design: Design, end: End, what: str) -> Stream:
-    unit = design[end.instance]
-    return (unit.outputs if what == "producer" else unit.inputs)[end.port]
+def _end_problems(design: Design, edge: Edge, end: End, what: str) -> list[str]:
+    unit = next((i.unit for i in design.instances if i.name == end.instance), None)
+    if unit is None:
+        return [f"{edge.name}: {what} must be an instance, not {end.instance}"]
+    streams = unit.outputs if what == "producer" else unit.inputs
+    if not 0 <= end.port < len(streams):
+        return [
+            f"{edge.name}: {end.instance} must have a port {end.port}, not {len(streams)} alone"
+        ]
+    if edge.stream.carries(streams[end.port]):
+        return []
+    return [
+        f"{edge.name}: stream must be that of its {what} {end.instance} "
+        f"({streams[end.port]}), not {edge.stream}"
+    ]
+
+
+def _port_problems(design: Design, instance: Instance) -> list[str]:
+    name, unit = instance.name, instance.unit
+    read = [edge.consumer.port for edge in design.into(name) if edge.consumer]
+    written = [edge.producer.port for edge in design.out_of(name) if edge.producer]
+    problems = []
+    if read != list(range(len(unit.inputs))):
+        problems.append(f"{name}: every input port must have one edge")
+    if written != list(range(len(unit.outputs))):
+        problems.append(f"{name}: every output port must have one edge; a Fork makes more of it")
+    return problems

@@ -21,14 +21,14 @@ def adapt(design: Design) -> Design:
             edges.append(edge)
             continue
         name = edge.consumer.instance
-        port = f"_{edge.consumer.port}" if edge.consumer.port else ""
+        port = f"_p{edge.consumer.port}" if edge.consumer.port else ""  # not as add, add_1 end
         wanted = design[name].inputs[edge.consumer.port]
         label, fifo, producer = edge.name, edge.fifo, edge.producer
         for index, unit in enumerate(converters(edge.stream, wanted)):
-            place = f"{name}{port}_width" + (f"_{index}" if index else "")
+            place = f"{name}_width{port}" + (f"_{index}" if index else "")
             before.setdefault(name, []).append(Instance(place, unit.named(name)))
             edges.append(Edge(label, fifo, producer, End(place)))
-            label = f"{name}{port}_in" + (f"_{index}" if index else "")
+            label = f"{name}_in{port}" + (f"_{index}" if index else "")
             fifo, producer = Fifo(unit.outputs[0]), End(place)
         edges.append(Edge(label, fifo, producer, edge.consumer))
     for instance in design.instances:

@@ -3,7 +3,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import pairwise
 from typing import assert_never
 
 import numpy as np
@@ -28,11 +27,15 @@ from hwbnn.ir.ops import (
     Table,
     count_to_value,
 )
+from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Unit
 from hwbnn.ir.verify import verify_graph
 from hwbnn.ir.window import Border, Window
+from hwbnn.units.add import Add as AddUnit
 from hwbnn.units.arg_max import ArgMax as ArgMaxUnit
+from hwbnn.units.concat import Concat as ConcatUnit
 from hwbnn.units.depthwise_mvu import DepthwiseMvu
+from hwbnn.units.fork import Fork
 from hwbnn.units.lookup import Lookup
 from hwbnn.units.max_pool import MaxPool as MaxPoolUnit
 from hwbnn.units.mvu import Mvu
@@ -49,18 +52,11 @@ MAX_TABLE_BITS = 8
 def lower(graph: Graph) -> Design:
     """Return the fully serial design (PE = SIMD = 1) of a graph; lanes may still disagree.
 
-    Raises ModelError for a graph whose branches meet: there are no units for that yet.
+    A value that several operators read goes through a Fork. Raises ModelError for an Add whose
+    factors are no powers of two.
     """
     verify_graph(graph)
-    joins = [f"{op.name} ({type(op).__name__})" for op in graph.ops if isinstance(op, Add | Concat)]
-    if joins:
-        more = f" and {len(joins) - 3} more" if len(joins) > 3 else ""
-        raise ModelError(
-            f"{graph.name}: network must be one chain of layers to be built, not one with "
-            f"{', '.join(joins[:3])}{more}; until there are units for joins, run it with "
-            "hwbnn.sim.interpret.Interpreter"
-        )
-    instances: list[Instance] = []
+    made = _Wiring(graph)
     skipped: set[str] = set()
     for op in graph.ops[1:]:
         if op.name in skipped:
@@ -68,26 +64,64 @@ def lower(graph: Graph) -> Design:
         follower = _fusible(graph, op)
         if follower is not None:
             skipped.add(follower.name)
-        for suffix, unit in _units(graph, op, follower):
-            instances.append(Instance(op.name + suffix, unit.named(op.name)))
-    return chain(graph.name, instances, graph)
+        made.add(op, _units(graph, op, follower), gives=follower or op)
+    return made.design()
 
 
-def chain(name: str, instances: Iterable[Instance], graph: Graph) -> Design:
-    """Join instances one after another, each through a FIFO of the least depth."""
-    instances = tuple(instances)
-    edges = [Edge("in", Fifo(instances[0].unit.inputs[0]), None, End(instances[0].name))]
-    for producer, consumer in pairwise(instances):
-        edges.append(
-            Edge(
-                f"{producer.name}_out",
-                Fifo(producer.unit.outputs[0]),
-                End(producer.name),
-                End(consumer.name),
-            )
-        )
-    edges.append(Edge("out", Fifo(instances[-1].unit.outputs[0]), End(instances[-1].name), None))
-    return Design(name, instances, tuple(edges), graph.output_values, graph.classes)
+class _Wiring:
+    """Instances and edges so far; `free` are the ends that give a value and are not yet read."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.instances: list[Instance] = []
+        self.edges: list[Edge] = []
+        self.free: dict[str, list[tuple[End | None, Stream]]] = {}
+        first = next(op for op in graph.ops[1:] if graph.input.name in op.sources)
+        entering = next(iter(_units(graph, first, _fusible(graph, first))))[1].inputs[0]
+        self._give(graph.input, None, entering)
+
+    def add(self, op: Op, units: Iterable[tuple[str, Unit]], *, gives: Op) -> None:
+        """Put the units of an operator one behind another; the last gives the value of `gives`."""
+        ends = [self.free[source].pop(0) for source in op.sources]
+        for suffix, unit in units:
+            name = op.name + suffix
+            self._instance(name, unit.named(op.name), ends)
+            ends = [(End(name), unit.outputs[0])]
+        self._give(gives, *ends[0])
+
+    def design(self) -> Design:
+        """Return the design, whose output is the graph's."""
+        graph = self.graph
+        end, stream = self.free[graph.output].pop(0)
+        edges = (*self.edges, Edge("out", Fifo(stream), end, None))
+        instances = tuple(self.instances)
+        return Design(graph.name, instances, edges, graph.output_values, graph.classes)
+
+    def _instance(self, name: str, unit: Unit, ends: Iterable[tuple[End | None, Stream]]) -> None:
+        self.instances.append(Instance(name, unit))
+        for port, (end, stream) in enumerate(ends):
+            self.edges.append(Edge(_edge_name(end), Fifo(stream), end, End(name, port)))
+
+    def _give(self, op: Op, end: End | None, stream: Stream) -> None:
+        """Note that a value is there, once for each place that reads it."""
+        ways = sum(reader.sources.count(op.name) for reader in self.graph.readers(op.name))
+        ways += op.name == self.graph.output
+        if ways > 1:
+            name = f"{op.name}_fork"
+            fork = Fork(stream.dtype, stream.elements, ways, stream.vectors, stream.lanes)
+            self._instance(name, fork.named(op.name), [(end, stream)])
+            ends: list[tuple[End | None, Stream]] = [
+                (End(name, way), fork.outputs[way]) for way in range(ways)
+            ]
+        else:
+            ends = [(end, stream)]
+        self.free[op.name] = ends
+
+
+def _edge_name(end: End | None) -> str:
+    if end is None:
+        return "in"
+    return f"{end.instance}_out" + (f"_{end.port}" if end.port else "")
 
 
 def _fusible(graph: Graph, op: Op) -> Staircase | None:
@@ -102,8 +136,8 @@ def _fusible(graph: Graph, op: Op) -> Staircase | None:
 
 def _units(graph: Graph, op: Op, follower: Staircase | None) -> Iterator[tuple[str, Unit]]:
     """Return the units of an operator, in the order of the data, each with its name's ending."""
-    assert not isinstance(op, Input | Add | Concat)
-    source = graph[op.source].dtype
+    assert not isinstance(op, Input)
+    source = graph[op.sources[0]].dtype
     match op:
         case Dense():
             ends = graph.range_of(op.source)
@@ -120,6 +154,11 @@ def _units(graph: Graph, op: Op, follower: Staircase | None) -> Iterator[tuple[s
             yield "", _lookup(source, op)
         case ArgMax():
             yield "", ArgMaxUnit(source, graph[op.source].elements)
+        case Add():
+            yield "", _add(graph, op)
+        case Concat():
+            dtypes = tuple(graph[name].dtype for name in op.sources)
+            yield "", ConcatUnit(dtypes, op.dtype, op.channels, op.vectors)
         case Permute():
             raise AssertionError("only the host permutes")
         case _:
@@ -297,6 +336,18 @@ def _sum_pool(graph: Graph, op: SumPool) -> Iterator[tuple[str, Unit]]:
     if _slides(op.window):
         yield "_window", SlidingWindow(source, op.channels, op.window, np.zeros(1, np.int64))
     yield "", SumPoolUnit(source, op.dtype, op.channels, op.window.taps, op.vectors)
+
+
+def _add(graph: Graph, op: Add) -> AddUnit:
+    dtypes = tuple(graph[name].dtype for name, _ in op.terms)
+    odd = [factor for _, factor in op.terms if factor & (factor - 1)]
+    if odd:
+        raise ModelError(
+            f"{op.name}: steps of the sums must differ by powers of two, not by {odd[0]}; give "
+            "both branches one step"
+        )
+    shifts = tuple(factor.bit_length() - 1 for _, factor in op.terms)
+    return AddUnit(dtypes, op.dtype, op.elements // op.vectors, op.vectors, shifts)
 
 
 def _staircase(source: DType, op: Staircase) -> Unit:

@@ -21,7 +21,8 @@ from hwbnn.sim.steady import settle
 class Trace:
     """What happened, in cycles from the first after reset (0), for the given frames.
 
-    input, output: the source's writes and the sink's pops. reserves, pops: by edge, if logged.
+    input, output: the source's writes and the sink's pops, those of the first of several. reserves,
+    pops: by edge, if logged.
     frame_ends: the pop of each frame's last beat. high_water: by edge, the most slots in use in a
     cycle, from a word's reservation to its pop, both included: a FIFO of that depth gives the
     same trace. Reserves and pops go on behind the last frame's as far as they need no other word
@@ -75,20 +76,22 @@ def simulate(
     _check(frames, source, sink)
     rules = rules or Rules()
     plan = schedule(design, source=source, sink=sink, rules=rules)
-    enter, leave = design.input.name, design.output.name
-    logs = {e.name: Log(e.fifo.depth, keep=log or e.name in (enter, leave)) for e in design.edges}
+    enter, leaves = design.inputs[0].name, {e.name: e.stream.beats for e in design.outputs}
+    borders = {enter, *leaves}
+    logs = {e.name: Log(e.fifo.depth, keep=log or e.name in borders) for e in design.edges}
     channels = {plan.edges[name]: kept for name, kept in logs.items()}
     actors, stopped = record(plan, channels, frames, rules)
     reserves = {name: np.concatenate(kept.reserves) for name, kept in logs.items()}
     pops = {name: np.concatenate(kept.pops) for name, kept in logs.items()}
-    beats = design.output.stream.beats
-    output = pops[leave][: frames * beats]
+    taken = [pops[name][: frames * beats] for name, beats in leaves.items()]
+    ends = [one[n - 1 :: n] for one, n in zip(taken, leaves.values(), strict=True)]
+    whole = min(map(len, ends))
     return Trace(
         input=reserves[enter],
-        output=output,
+        output=taken[0],
         reserves=reserves if log else {},
         pops=pops if log else {},
-        frame_ends=output[beats - 1 :: beats],
+        frame_ends=np.max([one[:whole] for one in ends], axis=0),
         high_water={name: kept.high_water for name, kept in logs.items()},
         starved=_by_instance(plan, actors[STARVED::ACTOR_WIDTH]),
         blocked=_by_instance(plan, actors[BLOCKED::ACTOR_WIDTH]),
@@ -139,6 +142,7 @@ def _check(frames: int, *gates: Gate) -> None:
 
 def _by_instance(plan: Schedule, cycles: IntArray) -> dict[str, int]:
     total: dict[str, int] = {}
-    for owner, count in zip(plan.owners[1:-1], cycles[1:-1], strict=True):
-        total[owner] = total.get(owner, 0) + int(count)
+    for item, count in zip(plan.placed, cycles, strict=True):
+        if item.actor.name not in ("source", "sink"):
+            total[item.owner] = total.get(item.owner, 0) + int(count)
     return total

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gate: an on/off pattern at a border of the design, a pure function of cycle and seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,10 @@ class Gate:
     def always(self) -> bool:
         """Never off."""
         return self.fine >= 256 and self.coarse >= 256
+
+    def of(self, border: int) -> "Gate":
+        """The gate of one of several borders: the same chances, at other times."""
+        return replace(self, seed=(self.seed + 0x3C6EF35F * border) & 0xFFFFFFFF)
 
     def on(self, cycles: np.ndarray) -> np.ndarray:
         """Whether the gate is on in each of `cycles`."""

@@ -53,7 +53,13 @@ def record(
         _part(plan, state, logs, plan.firings * min(frames - chunk, plan.slots), rules)
         stopped = deadlock(plan, state)
     actors = state.actors.copy()
-    _part(plan, state, logs, np.append(0, plan.firings[1:]), rules)
+    _part(
+        plan,
+        state,
+        logs,
+        np.append(np.zeros(plan.sources, np.int64), plan.firings[plan.sources :]),
+        rules,
+    )
     return actors, stopped
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from hwbnn.ir.design import Design
+from hwbnn.ir.design import Design, Edge
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.unit import Actor, Port, Side, Unit, Write, pops
 from hwbnn.sim import kernel
@@ -70,7 +70,8 @@ class Schedule:
     """What does not change while the engine runs, and the state it starts from.
 
     owners: instance (or "source", "sink") of each actor; the source is first, the sink last. A
-    source held to a pace has an actor "pace" before the sink.
+    source held to a pace has an actor "pace" before the sink. Of several inputs or outputs each has
+    its own, "source 1" behind "source". sources: how many there are.
     names: of the channels: edges, then internal buffers, then the pace's two. A last one without a
     name is touched by nobody: the source's input and the sink's output.
     edges: channel of each edge. placed: the actors that the tables were made of.
@@ -79,6 +80,7 @@ class Schedule:
     """
 
     owners: tuple[str, ...]
+    sources: int
     names: tuple[str, ...]
     edges: dict[str, int]
     placed: tuple["Placed", ...]
@@ -155,14 +157,14 @@ def schedule(
 ) -> Schedule:
     """Flatten a design, with a source at its input and a sink at its output.
 
-    pace: hold the source to a frame every so many cycles (timing.md, "FIFO sizing").
+    pace, for a design of one input: hold the source to a frame every so many cycles (timing.md,
+    "FIFO sizing").
     """
     rules = rules or Rules()
     edges = {edge.name: index for index, edge in enumerate(design.edges)}
     names = list(edges)
     depths = [edge.fifo.depth for edge in design.edges]
     extra = [edge.fifo.extra_latency for edge in design.edges]
-    enter, leave = design.input, design.output
     placed: list[Placed] = []
     for instance in design.instances:
         name = instance.name
@@ -175,29 +177,37 @@ def schedule(
             depths.append(buffer.capacity)
             extra.append(0)
         placed += _place(name, instance.unit, ports)
-    first = _source(enter.stream.beats, edges[enter.name], source)
+    enter = [_source(e, edges[e.name], source.of(i), i) for i, e in enumerate(design.inputs)]
+    leave = [_sink(e, edges[e.name], sink.of(i), i) for i, e in enumerate(design.outputs)]
     if pace is not None and pace >= LEAST_PACE:
         names += ["pace", "start"]
         go, start = len(depths), len(depths) + 1
-        first = _paced(first, go, start)
+        (first,) = enter
+        enter = [_paced(first, go, start)]
         placed.append(_metronome(pace, go, start))
         depths += [1, 1]
         extra += [0, 0]
-    placed = [first, *placed, _sink(leave.stream.beats, edges[leave.name], sink)]
+    placed = [*enter, *placed, *leave]
     late = [replace(p, actor=_later(p.actor, rules.extra_latency)) for p in placed]
     return _flatten(tuple(late), tuple(names), edges, np.array(depths), np.array(extra))
 
 
-def _source(beats: int, channel: int, gate: Gate) -> Placed:
+def _source(edge: Edge, channel: int, gate: Gate, index: int) -> Placed:
     one, always = np.zeros(1, np.int64), np.ones(1, np.bool_)
     writes = (Write(Port(Side.INPUT), always),)
-    return Placed("source", Actor("source", one, 1, beats, 1, (), writes), (), (channel,), gate)
+    actor = Actor("source", one, 1, edge.stream.beats, 1, (), writes)
+    return Placed(_border("source", index), actor, (), (channel,), gate)
 
 
-def _sink(beats: int, channel: int, gate: Gate) -> Placed:
+def _sink(edge: Edge, channel: int, gate: Gate, index: int) -> Placed:
     one, always = np.zeros(1, np.int64), np.ones(1, np.bool_)
     reads = (pops(Port(Side.INPUT), always),)
-    return Placed("sink", Actor("sink", one, 1, beats, 1, reads, ()), (channel,), (), gate)
+    actor = Actor("sink", one, 1, edge.stream.beats, 1, reads, ())
+    return Placed(_border("sink", index), actor, (channel,), (), gate)
+
+
+def _border(name: str, index: int) -> str:
+    return f"{name} {index}" if index else name
 
 
 def _paced(source: Placed, go: int, start: int) -> Placed:
@@ -257,6 +267,7 @@ def _flatten(
     channels, clamp = _join(placed, depths, extra)
     return Schedule(
         owners=tuple(item.owner for item in placed),
+        sources=sum(item.actor.name == "source" for item in placed),
         names=names,
         edges=edges,
         placed=placed,

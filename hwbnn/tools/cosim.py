@@ -11,6 +11,7 @@ import numpy as np
 
 from hwbnn.emit import words
 from hwbnn.emit.bench import (
+    Border,
     Slot,
     emit_bench,
     emit_bench_memories,
@@ -18,7 +19,7 @@ from hwbnn.emit.bench import (
     slots,
 )
 from hwbnn.emit.file_set import FileSet
-from hwbnn.ir.design import Design
+from hwbnn.ir.design import Design, Edge, parts
 from hwbnn.ir.dtype import IntArray
 from hwbnn.sim.gate import ALWAYS, Gate
 from hwbnn.tools import verilator
@@ -31,7 +32,10 @@ _PRIME = 0x100000001B3  # the harness's event hash: h = h * _PRIME + cycle, modu
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A design, the frames (frames, elements) it gets, and the gates at its borders."""
+    """A design, the frames (frames, elements) it gets, and the gates at its borders.
+
+    Of several inputs or outputs, each has a gate of its own: `Gate.of` its number.
+    """
 
     design: Design
     frames: IntArray
@@ -56,23 +60,45 @@ class Events:
 
 
 @dataclass(frozen=True, eq=False)
+class Taken:
+    """What left through an output: lane codes (beats, lanes) in order, and the cycle of each."""
+
+    codes: IntArray
+    cycles: IntArray
+
+
+@dataclass(frozen=True, eq=False)
 class CosimResult:
     """What the RTL did. Events are those of cycles below `cycles`; cycle 0 is the first edge.
 
-    codes: lane codes (output beats, lanes) in order. reserves and pops are by edge;
+    given: by input, the cycle of each beat. taken: by output. reserves and pops are by edge;
     reserve_cycles and pop_cycles too, empty unless the run was traced.
     """
 
-    codes: IntArray
+    given: tuple[IntArray, ...]
+    taken: tuple[Taken, ...]
     output: IntArray  # (complete frames, elements)
-    output_cycles: IntArray
-    input_cycles: IntArray
     cycles: int
     reserves: Mapping[str, Events]
     pops: Mapping[str, Events]
     reserve_cycles: Mapping[str, IntArray]
     pop_cycles: Mapping[str, IntArray]
     complete: bool  # every output beat came: no deadlock, and enough cycles
+
+    @property
+    def codes(self) -> IntArray:
+        """Lane codes (beats, lanes) of the first output."""
+        return self.taken[0].codes
+
+    @property
+    def output_cycles(self) -> IntArray:
+        """Cycles of the first output's beats."""
+        return self.taken[0].cycles
+
+    @property
+    def input_cycles(self) -> IntArray:
+        """Cycles of the first input's beats."""
+        return self.given[0]
 
 
 def cosim(
@@ -129,16 +155,28 @@ def cache_folder() -> Path:
 
 
 def _stimulus(job: Job, slot: Slot, trace: bool) -> tuple[bytes, bytes]:
-    stream = job.design.input.stream
-    packed = words.pack(stream.pack(job.frames), lane_bits=stream.dtype.bits)
-    beats = np.zeros((len(packed), 4 * slot.in_words), np.uint8)
+    """Return the harness's fields of a design and then of its borders, and the inputs' beats."""
+    design, frames = job.design, len(job.frames)
+    fields = [len(slot.ins), len(slot.outs), slot.event_word]
+    fields += [len(slot.fifos), quiet_cycles(design), int(trace)]
+    for borders, edges, gate in (
+        (slot.ins, design.inputs, job.source),
+        (slot.outs, design.outputs, job.sink),
+    ):
+        for index, (border, edge) in enumerate(zip(borders, edges, strict=True)):
+            own = gate.of(index)
+            fields += [border.index, border.word, border.words, frames * edge.stream.beats]
+            fields += [own.seed, own.fine, own.coarse]
+    cut = parts(job.frames, design.inputs)
+    beats = [_beats(*each) for each in zip(cut, design.inputs, slot.ins, strict=True)]
+    return np.array(fields, np.int64).tobytes(), b"".join(beats)
+
+
+def _beats(values: IntArray, edge: Edge, border: Border) -> bytes:
+    packed = words.pack(edge.stream.pack(values), lane_bits=edge.stream.dtype.bits)
+    beats = np.zeros((len(packed), 4 * border.words), np.uint8)
     beats[:, : packed.shape[1]] = packed
-    fields = [slot.in_word, slot.in_words, slot.out_word, slot.out_words, slot.event_word]
-    fields += [len(slot.fifos), len(beats), len(job.frames) * job.design.output.stream.beats]
-    fields += [quiet_cycles(job.design), int(trace)]
-    for gate in (job.source, job.sink):
-        fields += [gate.seed, gate.fine, gate.coarse]
-    return np.array(fields, np.int64).tobytes(), beats.tobytes()
+    return beats.tobytes()
 
 
 class _Reader:
@@ -160,25 +198,33 @@ class _Reader:
 
 
 def _result(reader: _Reader, job: Job, slot: Slot, trace: bool) -> CosimResult:
-    stream = job.design.output.stream
-    end, inputs, outputs = (int(number) for number in reader.integers(3))
-    input_cycles, output_cycles = reader.integers(inputs), reader.integers(outputs)
+    (end,) = reader.integers(1).tolist()
+    went = [reader.integers(int(reader.integers(1)[0])) for _ in (*slot.ins, *slot.outs)]
+    given, left = went[: len(slot.ins)], went[len(slot.ins) :]
     table = reader.integers(4 * len(slot.fifos)).reshape(-1, 2, 2)  # (FIFO, reserve or pop, both)
     found = [[Events(int(n), int(h) % (1 << 64)) for n, h in fifo] for fifo in table]
     cycles = [[reader.integers(kind.count if trace else 0) for kind in fifo] for fifo in found]
-    codes = words.unpack(
-        reader.beats(outputs, 4 * slot.out_words), lane_bits=stream.dtype.bits, lanes=stream.lanes
+    taken = tuple(
+        Taken(_codes(reader, edge, border, len(when)), when)
+        for edge, border, when in zip(job.design.outputs, slot.outs, left, strict=True)
     )
-    whole = outputs // stream.beats * stream.beats
+    streams = [edge.stream for edge in job.design.outputs]
+    pairs = list(zip(taken, streams, strict=True))
+    whole = min(len(one.codes) // stream.beats for one, stream in pairs)
+    outputs = [stream.unpack(one.codes[: whole * stream.beats]) for one, stream in pairs]
     return CosimResult(
-        codes=codes,
-        output=stream.unpack(codes[:whole]),
-        output_cycles=output_cycles,
-        input_cycles=input_cycles,
+        given=tuple(given),
+        taken=taken,
+        output=np.concatenate(outputs, axis=1),
         cycles=end,
         reserves={name: fifo[0] for name, fifo in zip(slot.fifos, found, strict=True)},
         pops={name: fifo[1] for name, fifo in zip(slot.fifos, found, strict=True)},
         reserve_cycles={name: fifo[0] for name, fifo in zip(slot.fifos, cycles, strict=True)},
         pop_cycles={name: fifo[1] for name, fifo in zip(slot.fifos, cycles, strict=True)},
-        complete=outputs == len(job.frames) * stream.beats,
+        complete=whole == len(job.frames),
     )
+
+
+def _codes(reader: _Reader, edge: Edge, border: Border, beats: int) -> IntArray:
+    data = reader.beats(beats, 4 * border.words)
+    return words.unpack(data, lane_bits=edge.stream.dtype.bits, lanes=edge.stream.lanes)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hwbnn.ir.design import Design
+from hwbnn.ir.design import Design, Edge, parts
 from hwbnn.ir.dtype import IntArray
 from hwbnn.sim.engine import Trace, simulate
 from hwbnn.sim.gate import ALWAYS, Gate
 from hwbnn.sim.schedule import Rules
-from hwbnn.tools.cosim import CosimResult, Events, Job, cosim_many
+from hwbnn.tools.cosim import CosimResult, Events, Job, Taken, cosim_many
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _trace(job: Job, rules: Rules | None) -> Trace:
 def _compare(job: Job, result: CosimResult, trace: Trace, max_cycles: int | None) -> Comparison:
     # An RTL that stopped early stopped for ever, unless the user cut it: nothing may be missing.
     cut = result.complete or result.cycles == max_cycles
-    differences = [_data_difference(job, result)]
+    differences = _data_differences(job, result)
     events = 0
     for edge in job.design.edges:
         for kind, expected, actual, traced in (
@@ -120,7 +120,7 @@ def _compare(job: Job, result: CosimResult, trace: Trace, max_cycles: int | None
             if Events.of(cycles) != actual[edge.name]:
                 differences.append(_cycle_difference(edge.name, kind, cycles, traced[edge.name]))
     return Comparison(
-        beats=len(result.codes),
+        beats=sum(len(taken.codes) for taken in result.taken),
         events=events,
         cycles=result.cycles,
         deadlock=trace.deadlock is not None and not result.complete,
@@ -129,21 +129,26 @@ def _compare(job: Job, result: CosimResult, trace: Trace, max_cycles: int | None
     )
 
 
-def _data_difference(job: Job, result: CosimResult) -> Difference | None:
-    edge = job.design.output
-    expected = edge.stream.pack(job.design.run(job.frames))[: len(result.codes)]
-    wrong = np.flatnonzero((expected != result.codes).any(axis=1))
+def _data_differences(job: Job, result: CosimResult) -> list[Difference | None]:
+    edges = job.design.outputs
+    values = parts(job.design.run(job.frames), edges)
+    return [_data_difference(*each) for each in zip(edges, values, result.taken, strict=True)]
+
+
+def _data_difference(edge: Edge, values: IntArray, taken: Taken) -> Difference | None:
+    expected = edge.stream.pack(values)[: len(taken.codes)]
+    wrong = np.flatnonzero((expected != taken.codes).any(axis=1))
     if not len(wrong):
         return None
     beat = int(wrong[0])
-    lane = int(np.flatnonzero(expected[beat] != result.codes[beat])[0])
+    lane = int(np.flatnonzero(expected[beat] != taken.codes[beat])[0])
     return Difference(
         edge.name,
         "beat",
         beat,
         f"code {expected[beat, lane]} in lane {lane}",
-        f"{result.codes[beat, lane]}",
-        int(result.output_cycles[beat]),
+        f"{taken.codes[beat, lane]}",
+        int(taken.cycles[beat]),
     )
 
 

@@ -2,8 +2,11 @@
 """One file a unit; this registry is the list of them."""
 
 from hwbnn.ir.unit import Unit
+from hwbnn.units.add import Add
 from hwbnn.units.arg_max import ArgMax
+from hwbnn.units.concat import Concat
 from hwbnn.units.depthwise_mvu import DepthwiseMvu
+from hwbnn.units.fork import Fork
 from hwbnn.units.lookup import Lookup
 from hwbnn.units.max_pool import MaxPool
 from hwbnn.units.mvu import Mvu
@@ -13,8 +16,11 @@ from hwbnn.units.thresholds import Thresholds
 from hwbnn.units.width_converter import WidthConverter
 
 UNITS: tuple[type[Unit], ...] = (
+    Add,
     ArgMax,
+    Concat,
     DepthwiseMvu,
+    Fork,
     Lookup,
     MaxPool,
     Mvu,

@@ -83,53 +83,86 @@ struct Events {
   }
 };
 
-struct Design {
-  static constexpr size_t kFields = 16;
+// An input or output of a design.
+struct Border {
+  static constexpr size_t kFields = 7;
 
-  Design(size_t index, const int64_t* p)
-      : word(index / 32), mask(1u << (index % 32)),
-        in_word(p[0]), in_words(p[1]), out_word(p[2]), out_words(p[3]), event_word(p[4]),
-        in_beats(p[6]), out_beats(p[7]), quiet(p[8]), traced(p[9] != 0),
-        source(p + 10), sink(p + 13), events(2 * p[5]) {}
+  explicit Border(const int64_t* p)
+      : place(p[0] / 32), mask(1u << (p[0] % 32)), word(p[1]), words(p[2]), beats(p[3]),
+        gate(p + 4) {}
 
-  size_t word, mask;  // this design's bit of the handshakes
-  size_t in_word, in_words, out_word, out_words, event_word;
-  size_t in_beats, out_beats;
-  int64_t quiet;  // gate cycles without an event that mean deadlock
-  bool traced;
-  Gate source, sink;
-  std::vector<Events> events;
-  std::vector<uint32_t> stimulus;  // beats still to come are at in_cycles.size()
+  size_t place;  // its bit of the handshakes
+  uint32_t mask;
+  size_t word, words;
+  size_t beats;  // to come
+  Gate gate;
+  std::vector<int64_t> cycles;  // of the beats that went through
+  std::vector<uint32_t> data;   // an input's, all of it; an output's, so far
+  int64_t idle = 0;  // gate cycles without an event
+  bool offered = false;  // the input's next beat stands there
 
-  std::vector<int64_t> in_cycles, out_cycles;
-  std::vector<uint32_t> output;
-  int64_t source_idle = 0, sink_idle = 0, end = 0;
+  bool more() const { return cycles.size() < beats; }
 
-  bool offered = false;  // the next beat stands at the input
+  void set(uint32_t* bits, bool value) const {
+    if (value) bits[place] |= mask;
+    else bits[place] &= ~mask;
+  }
 
-  bool more() const { return in_cycles.size() < in_beats; }
+  bool both(const uint32_t* one, const uint32_t* other) const {
+    return (one[place] & other[place] & mask) != 0;
+  }
 };
 
-void set(uint32_t* words, const Design& d, bool value) {
-  if (value) words[d.word] |= d.mask;
-  else words[d.word] &= ~d.mask;
-}
+struct Design {
+  static constexpr size_t kFields = 6;
 
-void offer(Vbench& bench, Design& d) {
-  d.offered = true;
-  if (!d.more()) return;
-  const uint32_t* beat = d.stimulus.data() + d.in_cycles.size() * d.in_words;
-  std::memcpy(bench.in_data_i.data() + d.in_word, beat, d.in_words * sizeof(uint32_t));
+  explicit Design(const int64_t* p)
+      : event_word(p[2]), quiet(p[4]), traced(p[5] != 0), events(2 * p[3]) {}
+
+  size_t event_word;
+  int64_t quiet;  // gate cycles of every border without an event that mean deadlock
+  bool traced;
+  std::vector<Events> events;
+  std::vector<Border> ins, outs;
+  int64_t end = 0;
+
+  bool more() const {  // beats at any output
+    for (const Border& out : outs) {
+      if (out.more()) return true;
+    }
+    return false;
+  }
+
+  bool quiet_everywhere() const {
+    for (const Border& in : ins) {
+      if (in.idle < quiet) return false;
+    }
+    for (const Border& out : outs) {
+      if (out.idle < quiet) return false;
+    }
+    return true;
+  }
+};
+
+void offer(Vbench& bench, Border& in) {
+  in.offered = true;
+  if (!in.more()) return;
+  const uint32_t* beat = in.data.data() + in.cycles.size() * in.words;
+  std::memcpy(bench.in_data_i.data() + in.word, beat, in.words * sizeof(uint32_t));
 }
 
 void drive(Vbench& bench, Design& d, int64_t cycle) {
-  if (!d.offered) offer(bench, d);
-  const bool source = d.source.on(static_cast<uint32_t>(cycle));
-  const bool sink = d.sink.on(static_cast<uint32_t>(cycle));
-  d.source_idle += source;
-  d.sink_idle += sink;
-  set(bench.in_valid_i.data(), d, source && d.more());
-  set(bench.out_ready_i.data(), d, sink);
+  for (Border& in : d.ins) {
+    if (!in.offered) offer(bench, in);
+    const bool on = in.gate.on(static_cast<uint32_t>(cycle));
+    in.idle += on;
+    in.set(bench.in_valid_i.data(), on && in.more());
+  }
+  for (Border& out : d.outs) {
+    const bool on = out.gate.on(static_cast<uint32_t>(cycle));
+    out.idle += on;
+    out.set(bench.out_ready_i.data(), on);
+  }
 }
 
 // Notes what the coming edge does; false when the design has ended.
@@ -143,18 +176,24 @@ bool note(Vbench& bench, Design& d, int64_t cycle) {
     }
   }
   d.end = cycle + 1;
-  if (!any) return d.source_idle < d.quiet || d.sink_idle < d.quiet;
-  d.source_idle = d.sink_idle = 0;
-  if (bench.in_valid_i.data()[d.word] & bench.in_ready_o.data()[d.word] & d.mask) {
-    d.in_cycles.push_back(cycle);
-    d.offered = false;
+  if (!any) return !d.quiet_everywhere();
+  for (Border& in : d.ins) {
+    in.idle = 0;
+    if (in.both(bench.in_valid_i.data(), bench.in_ready_o.data())) {
+      in.cycles.push_back(cycle);
+      in.offered = false;
+    }
   }
-  if (bench.out_valid_o.data()[d.word] & bench.out_ready_i.data()[d.word] & d.mask) {
-    const uint32_t* beat = bench.out_data_o.data() + d.out_word;
-    d.out_cycles.push_back(cycle);
-    d.output.insert(d.output.end(), beat, beat + d.out_words);
+  for (Border& out : d.outs) {
+    out.idle = 0;
+    // Behind its last frame an output may give what needs no input while others still work.
+    if (out.both(bench.out_valid_o.data(), bench.out_ready_i.data()) && out.more()) {
+      const uint32_t* beat = bench.out_data_o.data() + out.word;
+      out.cycles.push_back(cycle);
+      out.data.insert(out.data.end(), beat, beat + out.words);
+    }
   }
-  return d.out_cycles.size() < d.out_beats;
+  return d.more();
 }
 
 void simulate(Vbench& bench, std::vector<Design>& designs, int64_t max_cycles) {
@@ -183,12 +222,16 @@ void simulate(Vbench& bench, std::vector<Design>& designs, int64_t max_cycles) {
 
 void report(const Design& d, File& file) {
   const auto count = [](size_t n) { return static_cast<int64_t>(n); };
-  file.write<int64_t>({d.end, count(d.in_cycles.size()), count(d.out_cycles.size())});
-  file.write(d.in_cycles);
-  file.write(d.out_cycles);
+  file.write<int64_t>({d.end});
+  for (const std::vector<Border>* borders : {&d.ins, &d.outs}) {
+    for (const Border& b : *borders) {
+      file.write<int64_t>({count(b.cycles.size())});
+      file.write(b.cycles);
+    }
+  }
   for (const Events& e : d.events) file.write<int64_t>({e.count, static_cast<int64_t>(e.hash)});
   for (const Events& e : d.events) file.write(e.cycles);
-  file.write(d.output);
+  for (const Border& out : d.outs) file.write(out.data);
 }
 
 }  // namespace
@@ -199,12 +242,18 @@ int main() {
   context->randSeed(1);
   File stimulus("stimulus.bin", "rb");
   const std::vector<int64_t> header = stimulus.read<int64_t>(2);
-  const std::vector<int64_t> fields = stimulus.read<int64_t>(header[0] * Design::kFields);
   std::vector<Design> designs;
   for (int64_t i = 0; i < header[0]; i++) {
-    designs.emplace_back(i, fields.data() + i * Design::kFields);
+    const std::vector<int64_t> fields = stimulus.read<int64_t>(Design::kFields);
+    designs.emplace_back(fields.data());
+    for (int64_t b = 0; b < fields[0] + fields[1]; b++) {
+      std::vector<Border>& side = b < fields[0] ? designs.back().ins : designs.back().outs;
+      side.emplace_back(stimulus.read<int64_t>(Border::kFields).data());
+    }
   }
-  for (Design& d : designs) d.stimulus = stimulus.read<uint32_t>(d.in_beats * d.in_words);
+  for (Design& d : designs) {
+    for (Border& in : d.ins) in.data = stimulus.read<uint32_t>(in.beats * in.words);
+  }
   auto bench = std::make_unique<Vbench>(context.get(), "bench");
   simulate(*bench, designs, header[1]);
   bench->final();

@@ -17,7 +17,7 @@ from hwbnn.emit.rtl import Structure, emit_rtl
 from hwbnn.ir.design import Design
 from hwbnn.tools import verilator
 from hwbnn.units import UNITS, Mvu, Thresholds
-from tests.units.single import random_fifo, random_frames, single
+from tests.units.single import joined, random_fifo, random_frames
 
 CELLS = {
     structure: (
@@ -30,8 +30,10 @@ CELLS = {
 def design_of(kind: type, index: int = 0) -> Design:
     rng = random.Random(index)
     unit = kind.examples()[index].named("node_7")
-    before, after = random_fifo(unit.inputs[0], rng), random_fifo(unit.outputs[0], rng)
-    return single(unit, before=before, after=after)
+    before, after = (
+        [random_fifo(stream, rng) for stream in streams] for streams in (unit.inputs, unit.outputs)
+    )
+    return joined(unit, before, after)
 
 
 def test_emits_the_library_modules_that_are_used() -> None:

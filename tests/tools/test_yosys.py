@@ -3,6 +3,7 @@
 
 import random
 import re
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,15 @@ from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.unit import Family, Folding, Style
 from hwbnn.ir.window import Window
 from hwbnn.tools import cosim, yosys
+from hwbnn.units.add import Add
+from hwbnn.units.concat import Concat
 from hwbnn.units.depthwise_mvu import DepthwiseMvu
+from hwbnn.units.fork import Fork
 from hwbnn.units.max_pool import MaxPool
 from hwbnn.units.mvu import Mvu
 from hwbnn.units.sliding_window import SlidingWindow
 from hwbnn.units.width_converter import WidthConverter
-from tests.units.single import random_frames, single
+from tests.units.single import joined, random_frames, single
 
 need_yosys = pytest.mark.skipif(not yosys.available(), reason="needs pip install 'hwbnn[synth]'")
 
@@ -123,6 +127,9 @@ UNITS = {
     "converter": WidthConverter(BIPOLAR, 39, 13, 9, vectors=3),
     "pool": MaxPool(unsigned(2), 6, 4, np.arange(6) % 2 == 1, 3, pe=2),
     "depthwise": DepthwiseMvu.examples()[0].fold(Folding(pe=2)),
+    "fork": Fork(unsigned(2), 5, 3, 2, pe=3),
+    "addition": Add.examples()[3].fold(Folding(pe=4)),
+    "concatenation": Concat.examples()[2].fold(Folding(pe=4)),
 }
 
 
@@ -131,9 +138,10 @@ UNITS = {
 @pytest.mark.parametrize("name", UNITS)
 def test_netlist_of_a_unit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unit = UNITS[name]
-    design = single(unit, before=Fifo(unit.inputs[0], 3), after=Fifo(unit.outputs[0], 4))
-    frames = random_frames(unit.inputs[0], 4, random.Random(5))
-    run_gates(design, frames, Family.XC7, tmp_path, monkeypatch)
+    before, after = map(Fifo, unit.inputs, repeat(3)), map(Fifo, unit.outputs, repeat(4))
+    design = joined(unit, before, after)
+    frames = [random_frames(stream, 4, random.Random(i)) for i, stream in enumerate(unit.inputs)]
+    run_gates(design, np.concatenate(frames, axis=1), Family.XC7, tmp_path, monkeypatch)
 
 
 @need_yosys

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A design of one unit between two FIFOs, and random jobs for it."""
+"""A design of one unit with a FIFO at every port, and random jobs for it."""
 
 import random
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -18,11 +19,20 @@ GATES = ((256, 256), (128, 256), (230, 200), (60, 256), (256, 128))
 
 def single(unit: Unit, *, before: Fifo, after: Fifo) -> Design:
     """Input FIFO, unit, output FIFO."""
-    edges = (
-        Edge("before", before, None, End("dut")),
-        Edge("after", after, End("dut"), None),
-    )
-    return Design("single", (Instance("dut", unit),), edges)
+    return joined(unit, [before], [after])
+
+
+def joined(unit: Unit, before: Iterable[Fifo], after: Iterable[Fifo]) -> Design:
+    """An input FIFO for each input port, the unit, an output FIFO for each output port."""
+    edges = [
+        *(Edge(f"before{_number(i)}", f, None, End("dut", i)) for i, f in enumerate(before)),
+        *(Edge(f"after{_number(i)}", f, End("dut", i), None) for i, f in enumerate(after)),
+    ]
+    return Design("single", (Instance("dut", unit),), tuple(edges))
+
+
+def _number(port: int) -> str:
+    return f"_{port}" if port else ""
 
 
 def random_frames(stream: Stream, count: int, rng: random.Random) -> IntArray:
@@ -43,8 +53,9 @@ def random_fifo(stream: Stream, rng: random.Random) -> Fifo:
 
 
 def random_job(unit: Unit, rng: random.Random, *, frames: int = 5) -> Job:
-    """A unit between random FIFOs, with random data and stalls on both sides."""
-    before, after = unit.inputs[0], unit.outputs[0]
-    design = single(unit, before=random_fifo(before, rng), after=random_fifo(after, rng))
-    data = random_frames(before, frames, rng)
-    return Job(design, data, random_gate(rng), random_gate(rng))
+    """A unit between random FIFOs, with random data and stalls at every port."""
+    before = [random_fifo(stream, rng) for stream in unit.inputs]
+    after = [random_fifo(stream, rng) for stream in unit.outputs]
+    data = [random_frames(stream, frames, rng) for stream in unit.inputs]
+    design = joined(unit, before, after)
+    return Job(design, np.concatenate(data, axis=1), random_gate(rng), random_gate(rng))

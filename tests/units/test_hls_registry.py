@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from hwbnn.emit.file_set import FileSet
-from hwbnn.emit.golden import emit_golden
-from hwbnn.emit.hls import emit_program
-from hwbnn.ir.design import Design, Edge, End, Instance
+from hwbnn.emit.golden import beat_lines
+from hwbnn.emit.hls import emit_headers, emit_sources
+from hwbnn.ir.design import Design, Edge, End, Instance, parts
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.fifo import Fifo
 from hwbnn.ir.stream import Stream
@@ -19,7 +19,7 @@ from hwbnn.tools.csim import headers_folder
 from hwbnn.tools.output import write
 from hwbnn.tools.process import run
 from hwbnn.tools.verilator import find_compiler
-from hwbnn.units import UNITS, SlidingWindow
+from hwbnn.units import UNITS, Concat, SlidingWindow
 
 FRAMES = 24
 BATCH = 128  # designs in one program
@@ -28,8 +28,8 @@ BATCH = 128  # designs in one program
 def every(unit: Unit) -> list[Folding]:
     """All divisors, and lanes that need padding."""
     legal = list(unit.foldings())
-    if isinstance(unit, SlidingWindow):
-        return legal  # a window's lanes divide the channels
+    if isinstance(unit, SlidingWindow | Concat):
+        return legal  # their lanes divide the channels
     pe, simd = (max(getattr(f, knob) for f in legal) for knob in ("pe", "simd"))
     ragged = [Folding(max(1, pe - 1), simd // 2 + 1), Folding(pe // 2 + 1, max(1, simd - 1))]
     return list(dict.fromkeys([*legal, *ragged]))
@@ -38,14 +38,17 @@ def every(unit: Unit) -> list[Folding]:
 def single(name: str, unit: Unit) -> Design:
     """A design of one unit."""
     instance = Instance(f"{name}_unit", unit)
-    return Design(
-        name,
-        (instance,),
-        (
-            Edge(f"{name}_in", Fifo(unit.inputs[0]), None, End(instance.name)),
-            Edge(f"{name}_out", Fifo(unit.outputs[0]), End(instance.name), None),
+    edges = [
+        *(
+            Edge(f"{name}_in{i}", Fifo(s), None, End(instance.name, i))
+            for i, s in enumerate(unit.inputs)
         ),
-    )
+        *(
+            Edge(f"{name}_out{i}", Fifo(s), End(instance.name, i), None)
+            for i, s in enumerate(unit.outputs)
+        ),
+    ]
+    return Design(name, (instance,), tuple(edges))
 
 
 def designs(kind: type[Unit]) -> Iterator[Design]:
@@ -82,6 +85,8 @@ MAIN = """\
 {includes}
 #include "bench.hpp"
 
+{around}
+
 int main() {{
   int status = 0;
 {checks}
@@ -92,18 +97,69 @@ int main() {{
 SYNTHESIS_BRANCH = "#define __SYNTHESIS__"
 
 
+def bits(edges: tuple[Edge, ...]) -> int:
+    """Bits of the widest beat of some borders."""
+    return max(edge.stream.bits for edge in edges)
+
+
+def beats(edges: tuple[Edge, ...]) -> int:
+    """Beats a frame of all of some borders."""
+    return sum(edge.stream.beats for edge in edges)
+
+
+def golden(design: Design, frames: list[IntArray]) -> FileSet:
+    """The beats of every input, or output, one border after another in each frame."""
+    inputs = np.concatenate(frames, axis=1)
+    texts = {}
+    for side, edges, data in (
+        ("in", design.inputs, inputs),
+        ("out", design.outputs, design.run(inputs)),
+    ):
+        digits = -(-bits(edges) // 4)
+        lines = [
+            np.array(beat_lines(edge.stream, part).split()).reshape(FRAMES, -1)
+            for edge, part in zip(edges, parts(data, edges), strict=True)
+        ]
+        texts[f"golden_{side}.hex"] = "".join(
+            f"{line:0>{digits}}\n" for line in np.concatenate(lines, axis=1).ravel()
+        )
+    return FileSet.of(texts)
+
+
+def one_by_one(design: Design) -> str:
+    """A function of one stream each way around the top function: see `golden`."""
+    ports = {f"in{i}": e.stream for i, e in enumerate(design.inputs)}
+    ports |= {f"out{i}": e.stream for i, e in enumerate(design.outputs)}
+    body = [f"  hls::stream<ap_uint<{stream.bits}> > {port};" for port, stream in ports.items()]
+    calls = f"  {design.name}({', '.join(ports)});"
+    copies = {
+        port: f"  for (int i = 0; i < {stream.beats}; ++i) "
+        + (f"{port}.write(in.read());" if port.startswith("in") else f"out.write({port}.read());")
+        for port, stream in ports.items()
+    }
+    first = [line for port, line in copies.items() if port.startswith("in")]
+    last = [line for port, line in copies.items() if port.startswith("out")]
+    given, taken = (f"hls::stream<ap_uint<{bits(e)}> >" for e in (design.inputs, design.outputs))
+    head = f"static void around_{design.name}({given}& in, {taken}& out) {{"
+    return "\n".join([head, *body, *first, calls, *last, "}"])
+
+
 def program(many: list[Design], *, branch: str) -> FileSet:
     """One program that checks many designs, each against the golden vectors in its folder."""
     includes = "\n".join(f'#include "top_{d.name}.cpp"' for d in many)
     checks = "\n".join(
-        f'  status |= bench::check("{d.name}", {d.name}, "{d.name}/golden_in.hex", '
-        f'{d.input.stream.beats}, "{d.name}/golden_out.hex", {d.output.stream.beats});'
+        f'  status |= bench::check("{d.name}", around_{d.name}, "{d.name}/golden_in.hex", '
+        f'{beats(d.inputs)}, "{d.name}/golden_out.hex", {beats(d.outputs)});'
         for d in many
     )
-    emitted = FileSet.union(sources(emit_program(d)) for d in many)
-    golden = (emit_golden(d, values(d.input.stream, 3)).under(d.name) for d in many)
-    main = MAIN.format(branch=branch, includes=includes, checks=checks)
-    return emitted | FileSet.union(golden) | FileSet.of({"main.cpp": main})
+    emitted = FileSet.union(sources(emit_sources(d) | emit_headers()) for d in many)
+    data = (
+        golden(d, [values(e.stream, 3 + i) for i, e in enumerate(d.inputs)]).under(d.name)
+        for d in many
+    )
+    around = "\n".join(map(one_by_one, many))
+    main = MAIN.format(branch=branch, includes=includes, around=around, checks=checks)
+    return emitted | FileSet.union(data) | FileSet.of({"main.cpp": main})
 
 
 def prove(many: list[Design], folder: Path, *, branch: str = "") -> None:

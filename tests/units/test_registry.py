@@ -5,8 +5,9 @@ import random
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import product
+from itertools import product, repeat
 
+import numpy as np
 import pytest
 
 from hwbnn.ir.fifo import Fifo, Storage
@@ -14,18 +15,18 @@ from hwbnn.ir.unit import Folding, Style, Unit
 from hwbnn.sim.schedule import Rules
 from hwbnn.tools.cosim import Job
 from hwbnn.tools.proof import Comparison, compare_many
-from hwbnn.units import UNITS, Mvu, SlidingWindow, WidthConverter
-from tests.units.single import random_frames, random_gate, random_job, single
+from hwbnn.units import UNITS, Concat, Mvu, SlidingWindow, WidthConverter
+from tests.units.single import joined, random_frames, random_gate, random_job, single
 
-SAMPLE = 7  # variants of a unit outside the full sweep: those of all units fill one program
+SAMPLE = 5  # variants of a unit outside the full sweep: those of all units fill one program
 BENCH = 64  # designs in one program
 STYLES = (Style.DISTRIBUTED, Style.BLOCK)
 
 
 def odd_foldings(unit: Unit) -> Iterator[Folding]:
     """Lanes that do not divide the elements: the last beat is padded."""
-    if isinstance(unit, SlidingWindow):
-        return  # a window's lanes divide the channels
+    if isinstance(unit, SlidingWindow | Concat):
+        return  # their lanes divide the channels
     legal = list(unit.foldings())
     pes = {folding.pe for folding in legal}
     simds = {folding.simd for folding in legal}
@@ -118,9 +119,9 @@ def test_comparison_sees_an_error_of_one_cycle() -> None:
     jobs = []
     for unit in rng.sample([u for kind in UNITS for u in kind.examples()], 24):
         # One slot a side, and no stalls that could hide a cycle: every rule binds.
-        before, after = Fifo(unit.inputs[0], 1), Fifo(unit.outputs[0], 1)
-        design = single(unit, before=before, after=after)
-        jobs.append(Job(design, random_frames(unit.inputs[0], 4, rng)))
+        before, after = map(Fifo, unit.inputs, repeat(1)), map(Fifo, unit.outputs, repeat(1))
+        frames = [random_frames(stream, 4, rng) for stream in unit.inputs]
+        jobs.append(Job(joined(unit, before, after), np.concatenate(frames, axis=1)))
     for rules in (Rules(credit_delay=0), Rules(extra_latency=1)):  # both with one program
         found = compare_many(jobs, rules=rules)
         missed = [describe(job, c) for job, c in zip(jobs, found, strict=True) if c.equal]
