@@ -354,9 +354,9 @@ def report_of(result: BuildResult) -> Json:
 
 
 def _folding_proof(result: BuildResult) -> FoldingProof | None:
-    if result.searched is None:
+    proof = None if result.searched is None else result.searched.certificate
+    if proof is None:
         return None
-    proof = result.searched.certificate
     return FoldingProof(proof.target, proof.share, proof.reason, proof.choices)
 
 

@@ -3,6 +3,7 @@
 
 `python -m tests.battery --networks 200`: model = interpreter = RTL, engine = RTL cycle by cycle,
 for every network; HLS C++ = model for some. A seed makes a network, its folding, FIFOs and stalls.
+`--branches`: networks with residual and dense connections instead of chains.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from hwbnn.tools.cosim import Job
 from hwbnn.tools.csim import csim
 from hwbnn.tools.proof import Comparison, compare_many
 from tests.cnn_models import random_cnn_model
+from tests.dag_models import random_dag_model
 
 IMAGES = 16  # through model and interpreter
 FRAMES = 3  # through the RTL
@@ -47,10 +49,10 @@ class Network:
     job: Job
 
 
-def network(seed: int) -> Network:
+def network(seed: int, *, branches: bool = False) -> Network:
     """Make a network; its integers are the model's own on random images, or this raises."""
     rng = np.random.default_rng([seed, 77])
-    made = random_cnn_model(seed)
+    made = random_dag_model(seed) if branches else random_cnn_model(seed)
     graph = import_model(made.model, name=f"net{seed}")
     images = rng.integers(0, 256, (IMAGES, int(np.prod(graph.input_shape))))
     host = graph.host_part
@@ -60,16 +62,19 @@ def network(seed: int) -> Network:
     expected = Oracle(made.model).run(images, graph.preprocess)
     np.testing.assert_array_equal(floats, expected, err_msg=f"seed {seed}: {made.features}")
     source, sink = (Gate(seed + side, *STALLS[rng.integers(len(STALLS))]) for side in (0, 999))
-    job = Job(random_design(graph, rng), frames[:FRAMES], source, sink)
+    job = Job(random_design(graph, rng, sized=branches), frames[:FRAMES], source, sink)
     return Network(seed, made.features, graph, job)
 
 
-def random_design(graph: Graph, rng: np.random.Generator) -> Design:
-    """Lower at random foldings; with sized FIFOs, or with FIFOs and buffers of any depth."""
+def random_design(graph: Graph, rng: np.random.Generator, *, sized: bool = False) -> Design:
+    """Lower at random foldings; with sized FIFOs, or with FIFOs and buffers of any depth.
+
+    sized: always, as branches that meet wait for each other for ever in FIFOs of any depth.
+    """
     design = lower(graph)
     folded = [replace(i, unit=_folded(i.unit, rng)) for i in design.instances]
     design = adapt(with_units(design, tuple(folded)))
-    if rng.random() < 0.5:
+    if sized or rng.random() < 0.5:
         return size_fifos(design)
     buffered = [replace(i, unit=_buffered(i.unit, rng)) for i in design.instances]
     design = with_units(design, tuple(buffered))
@@ -119,10 +124,10 @@ def prove_hls(made: Network) -> None:
     np.testing.assert_array_equal(output, expected, err_msg=f"seed {made.seed}: HLS")
 
 
-def battery(seeds: range) -> Iterator[dict[str, Any]]:
+def battery(seeds: range, *, branches: bool) -> Iterator[dict[str, Any]]:
     """Prove the networks of some seeds; a row for each."""
     for first in range(0, len(seeds), BATCH):
-        networks = [network(seed) for seed in seeds[first : first + BATCH]]
+        networks = [network(seed, branches=branches) for seed in seeds[first : first + BATCH]]
         for made, comparison in zip(networks, prove(networks), strict=True):
             hls = made.seed % EVERY == 0
             if hls:
@@ -145,16 +150,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument("--branches", action="store_true", help="that meet again")
     options = parser.parse_args()
     rows = []
-    for row in battery(range(options.first, options.first + options.networks)):
+    seeds = range(options.first, options.first + options.networks)
+    for row in battery(seeds, branches=options.branches):
         rows.append(row)
         print(f"seed {row['seed']}: {row['FIFO events']:,} events equal ({row['features']})")
     events, beats = (sum(row[key] for row in rows) for key in ("FIFO events", "output beats"))
+    chosen = " --branches" if options.branches else ""
     record(
-        "battery",
+        "battery_branches" if options.branches else "battery",
         rows,
-        command=f"python -m tests.battery --networks {options.networks} --first {options.first}",
+        command=f"python -m tests.battery --networks {options.networks} --first {options.first}"
+        + chosen,
         note=f"{len(rows)} random networks: model = interpreter on {IMAGES} images each, "
         f"interpreter = RTL on {FRAMES} frames ({beats:,} output beats), engine = RTL on every "
         f"one of {events:,} FIFO events by its cycle: 0 differences. HLS: C simulation = "

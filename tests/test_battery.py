@@ -10,11 +10,11 @@ pytestmark = pytest.mark.slow
 FIRST = 1000  # the whole battery is committed with other seeds
 
 
-@pytest.mark.parametrize("part", range(1))
-def test_random_networks(part: int) -> None:
-    seeds = range(FIRST + 8 * part, FIRST + 8 * part + 8)
-    print(f"seeds {seeds}")
-    networks = [network(seed) for seed in seeds]
+@pytest.mark.parametrize("branches", [False, True])
+def test_random_networks(branches: bool) -> None:
+    seeds = range(FIRST, FIRST + 8)
+    print(f"seeds {seeds}, branches {branches}")
+    networks = [network(seed, branches=branches) for seed in seeds]
     prove(networks)
     for made in networks:
         if made.seed % EVERY == 0:

@@ -9,6 +9,7 @@ import numpy as np
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.unit import Family, Resources
+from hwbnn.passes.balance import Balance
 from hwbnn.passes.fold import with_units
 from hwbnn.passes.search import UNLIMITED, Found, search
 from hwbnn.passes.search_space import PARTS, Space, choices, in_parts, is_chain, prices
@@ -36,12 +37,15 @@ class Certificate:
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """A folded design, not yet adapted; cycles and resources with converters and least FIFOs."""
+    """A folded design, not yet adapted; cycles and resources with converters and least FIFOs.
+
+    certificate: None if streams part and meet: then every unit was chosen by itself (balance.py).
+    """
 
     design: Design
     cycles: int
     resources: Resources
-    certificate: Certificate
+    certificate: Certificate | None
 
 
 class UnreachableTargetError(ConfigError):
@@ -66,6 +70,8 @@ def cheapest_folding(
         raise UnreachableTargetError(
             design.name, asked=target_cycles, best=least, reason=f"no folding of {layer} is faster"
         )
+    if not is_chain(design):
+        return _balanced(design, target=target_cycles, least=least, limit=limit, family=family)
     space = _space(design, floor=target_cycles, family=family)
     found = _search(space, target_cycles, limit)
     if found is None:
@@ -91,6 +97,8 @@ def fastest_folding(
     reason = f"no folding of {layer} is faster"
     if port > least:
         reason = f"the port takes {port} cycles a frame"
+    if not is_chain(design):
+        return _fastest_balanced(design, floor=max(port, least), limit=limit, family=family)
     return _fastest(design, floor=max(port, least), reason=reason, limit=limit, family=family)
 
 
@@ -127,11 +135,6 @@ def _fastest(
 
 
 def _space(design: Design, *, floor: int, family: Family) -> Space:
-    if not is_chain(design):
-        raise ConfigError(
-            f"{design.name}: layers must follow one another for a search of foldings; "
-            "give a folding file"
-        )
     return Space(((i.unit, choices(i.unit, floor=floor)) for i in design.instances), family=family)
 
 
@@ -162,6 +165,43 @@ def _searched(
 def _share(cost: Resources, limit: Resources) -> float:
     pairs = (cost.lut, limit.lut), (cost.bram, limit.bram), (cost.dsp, limit.dsp)
     return sum(amount / room for amount, room in pairs if amount)
+
+
+# ---- branches ------------------------------------------------------------------------------------
+
+
+def _balanced(
+    design: Design, *, target: int, least: int, limit: Resources, family: Family
+) -> Searched:
+    found = Balance(design, floor=target, limit=limit, family=family).within(target)
+    if not found.resources.within(limit):
+        best = _fastest_balanced(design, floor=least, limit=limit, family=family)
+        reason = f"no faster folding was found that fits {_amounts(range(4), in_parts(limit))}"
+        raise UnreachableTargetError(design.name, asked=target, best=best.cycles, reason=reason)
+    return Searched(found.design, found.cycles, found.resources, None)
+
+
+def _fastest_balanced(design: Design, *, floor: int, limit: Resources, family: Family) -> Searched:
+    """Halve the numbers of cycles that units may take until the fewest that fit are left."""
+    balance = Balance(design, floor=floor, limit=limit, family=family)
+    paces = balance.paces
+    found = balance.within(paces[-1])
+    if not found.resources.within(limit):
+        raise ConfigError(
+            f"{design.name}: design must fit {_amounts(range(4), in_parts(limit))}, not "
+            f"{_amounts(range(4), in_parts(found.resources))}, at its cheapest folding; choose a "
+            "larger board or a smaller network"
+        )
+    failed = -1
+    last = len(paces) - 1
+    while last - failed > 1:
+        middle = (last + failed) // 2
+        faster = balance.within(paces[middle])
+        if faster.resources.within(limit):
+            found, last = faster, middle
+        else:
+            failed = middle
+    return Searched(found.design, found.cycles, found.resources, None)
 
 
 # ---- what does not fit ---------------------------------------------------------------------------

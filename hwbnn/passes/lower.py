@@ -154,11 +154,8 @@ def _units(graph: Graph, op: Op, follower: Staircase | None) -> Iterator[tuple[s
             yield "", _lookup(source, op)
         case ArgMax():
             yield "", ArgMaxUnit(source, graph[op.source].elements)
-        case Add():
-            yield "", _add(graph, op)
-        case Concat():
-            dtypes = tuple(graph[name].dtype for name in op.sources)
-            yield "", ConcatUnit(dtypes, op.dtype, op.channels, op.vectors)
+        case Add() | Concat():
+            yield "", _join(graph, op)
         case Permute():
             raise AssertionError("only the host permutes")
         case _:
@@ -338,8 +335,10 @@ def _sum_pool(graph: Graph, op: SumPool) -> Iterator[tuple[str, Unit]]:
     yield "", SumPoolUnit(source, op.dtype, op.channels, op.window.taps, op.vectors)
 
 
-def _add(graph: Graph, op: Add) -> AddUnit:
-    dtypes = tuple(graph[name].dtype for name, _ in op.terms)
+def _join(graph: Graph, op: Add | Concat) -> Unit:
+    dtypes = tuple(graph[name].dtype for name in op.sources)
+    if isinstance(op, Concat):
+        return ConcatUnit(dtypes, op.dtype, op.channels, op.vectors)
     odd = [factor for _, factor in op.terms if factor & (factor - 1)]
     if odd:
         raise ModelError(
