@@ -36,6 +36,7 @@ class Value:
     most: float = 0.0
     levels: Array | None = None
     unit: float | None = None
+    even: bool = True  # the same integers stand for the same floats at all positions
 
     @property
     def size(self) -> tuple[int, int]:
@@ -115,6 +116,7 @@ class _Draw:
 
     def quantized(self, value: Value, *, step: float | None = None, bits: int = 0) -> Value:
         """Quantize a value: to signs, to a few bits, or to those that are given."""
+        value = replace(value, even=True)
         if step is None and self.chance(0.4):
             scale = 2.0 ** self.integer(-1, 1)
             x = self.build.quantizer("BipolarQuant", value.x, self.constant(scale))
@@ -179,7 +181,8 @@ class _Draw:
             assert unit is not None
             step, most = unit / 8, value.most * taps * 256
         height, width = (-(-extent // stride) for extent in value.size)
-        return self.keep(Value(x, outputs, height, width, spread, step, most), given)
+        made = Value(x, outputs, height, width, spread, step, most)
+        return self.keep(replace(made, even="pads" not in attributes or bool(value.unit)), given)
 
     def x_padded(self, value: Value, amount: int, attributes: dict[str, Any]) -> str:
         assert value.levels is not None
@@ -234,7 +237,7 @@ class _Draw:
             levels = np.unique(np.add.outer(a.levels, b.levels))
             if levels.size < 1 << 12:
                 made = replace(made, levels=levels, unit=min(a.unit, b.unit))
-        return self.keep(made, a, b)
+        return self.keep(replace(made, even=a.even and b.even), a, b)
 
     def concat(self, *parts: Value) -> Value:
         last = self.chance(0.3)
@@ -256,7 +259,7 @@ class _Draw:
             unit, levels = parts[0].unit, np.unique(np.concatenate(given))
             most = float(np.abs(levels).max() / unit)
             made = replace(made, levels=levels, unit=unit, step=unit, most=most)
-        return self.keep(made, *parts)
+        return self.keep(replace(made, even=all(part.even for part in parts)), *parts)
 
     def addable(self) -> list[tuple[Value, Value]]:
         """Pairs of one shape whose sum is exact."""
@@ -317,7 +320,7 @@ class _Draw:
         )
         value = self.any(self.values)
         grown = [v for v in self.values if v.x != "input"]
-        pools: list[Callable[[Value], Value]] = [self.max_pool]
+        pools: list[Callable[[Value], Value]]
         match kind:
             case "conv":
                 stride = 2 if self.chance(0.2) else 1
@@ -334,8 +337,10 @@ class _Draw:
                 picked = [alike[int(i)] for i in self.rng.integers(len(alike), size=3)]
                 self.concat(first, *picked[: self.integer(1, 2)])
             case "pool" if min(value.size) >= 2 and value.x != "input":
+                pools = [self.max_pool] if value.even else []
                 pools += [self.average_pool] if value.step is not None else []
-                pools[int(self.rng.integers(len(pools)))](value)
+                if pools:
+                    pools[int(self.rng.integers(len(pools)))](value)
             case "norm" if value.step is not None:  # which several may read
                 self.keep(self.norm(value), value)
 

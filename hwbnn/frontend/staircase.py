@@ -73,16 +73,16 @@ def _integers(chain: Chain, quantizer: Quantizer, points: IntArray) -> IntArray:
     return _counts(quantizer.dtype, quantizer.integers(floats, examples))
 
 
-def _base(dtype: DType, low: IntArray, high: IntArray) -> int:
-    """The least count; one less if there is only one, and no room above."""
-    if dtype.kind is Kind.BIPOLAR:
+def _base(quantizer: Quantizer, low: IntArray, high: IntArray) -> int:
+    """The least count; one less if there is only one, and it is the quantizer's greatest."""
+    if quantizer.dtype.kind is Kind.BIPOLAR:
         return 0
-    return min(int(low.min()), int(high.min()), dtype.max - 1)
+    return min(int(low.min()), int(high.min()), int(quantizer.levels[-1]) - 1)
 
 
-def _levels(dtype: DType, low: IntArray, high: IntArray) -> IntArray:
+def _levels(quantizer: Quantizer, low: IntArray, high: IntArray) -> IntArray:
     """Counts that some element reaches, but for the least one, as a column; at least one."""
-    base = _base(dtype, low, high)
+    base = _base(quantizer, low, high)
     top = max(int(low.max()), int(high.max()), base + 1)
     return np.arange(base + 1, top + 1)[:, None]
 
@@ -104,7 +104,7 @@ def _bisect(chain: Chain, quantizer: Quantizer) -> Counts:
     first, last = chain.entry.low, chain.entry.high
     ends = np.repeat(np.array([[first], [last]]), chain.functions[0].size, axis=1)
     low, high = _integers(chain, quantizer, ends)
-    level, down = _levels(quantizer.dtype, low, high), high < low
+    level, down = _levels(quantizer, low, high), high < low
     reached = (low >= level) != down  # already at the least integer
     before = np.where(reached, first - 1, first)
     after = np.where(reached, first, last + 1)
@@ -122,14 +122,14 @@ def _count(chain: Chain, quantizer: Quantizer, values: IntArray) -> Counts:
     """Find the changes among the results of all integers, (span, functions)."""
     assert chain.entry is not None
     counts = _counts(quantizer.dtype, values)
-    down, levels = counts[-1] < counts[0], _levels(quantizer.dtype, counts[0], counts[-1])
+    down, levels = counts[-1] < counts[0], _levels(quantizer, counts[0], counts[-1])
     steps = [((counts >= level) == down).sum(axis=0) for level in levels[:, 0]]
     return Counts(counts[0], counts[-1], chain.entry.low + np.stack(steps))
 
 
 def _staircase(name: str, chain: Chain, source: Op, counts: Counts) -> Staircase:
     assert chain.entry is not None and chain.quantizer is not None
-    dtype, base = chain.quantizer.dtype, _base(chain.quantizer.dtype, counts.low, counts.high)
+    dtype, base = chain.quantizer.dtype, _base(chain.quantizer, counts.low, counts.high)
     classes, border = _classes(chain.functions[1].reshape(source.vectors, -1))
     down = (counts.high < counts.low)[classes]  # (classes, channels)
     vectors, falls = source.vectors, np.asarray(down.any(axis=0))

@@ -243,6 +243,16 @@ def test_pixels_that_are_quantized_twice() -> None:
     assert len(graph.readers(graph.input.name)) == 2
 
 
+def test_a_channel_that_is_always_at_the_top_level() -> None:
+    """Its staircase must not count beyond the quantizer's levels (battery, seed 352)."""
+    net = Net(1, 4, 4).black().conv(2, 1, 1, 1)
+    thresholds = {"out_dtype": "UINT2", "out_scale": 1.0, "data_layout": "NCHW"}
+    net.custom("MultiThreshold", np.array([[-9.0, -8.0]] * 2), **thresholds)
+    graph = ended(net.conv(2, 2, 3, 3, pads=[1] * 4), 2)
+    stairs = [op for op in graph.ops if isinstance(op, Staircase)]
+    assert graph.range_of(stairs[1].name) == (1, 2)
+
+
 # ---- what is refused -----------------------------------------------------------------------------
 
 
