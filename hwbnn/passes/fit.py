@@ -185,15 +185,17 @@ def _fastest_balanced(design: Design, *, floor: int, limit: Resources, family: F
     """Halve the numbers of cycles that units may take until the fewest that fit are left."""
     balance = Balance(design, floor=floor, limit=limit, family=family)
     paces = balance.paces
-    found = balance.within(paces[-1])
-    if not found.resources.within(limit):
+    # What is slower is mostly, not always, cheaper: converters are left out of the choice.
+    slowest_first = (balance.within(pace) for pace in reversed(paces))
+    found = next((one for one in slowest_first if one.resources.within(limit)), None)
+    if found is None:
+        least = balance.within(paces[-1]).resources
         raise ConfigError(
             f"{design.name}: design must fit {_amounts(range(4), in_parts(limit))}, not "
-            f"{_amounts(range(4), in_parts(found.resources))}, at its cheapest folding; choose a "
-            "larger board or a smaller network"
+            f"{_amounts(range(4), in_parts(least))}, at its cheapest folding; choose a larger "
+            "board or a smaller network"
         )
-    failed = -1
-    last = len(paces) - 1
+    failed, last = -1, len(paces) - 1
     while last - failed > 1:
         middle = (last + failed) // 2
         faster = balance.within(paces[middle])

@@ -108,10 +108,10 @@ def test_what_is_not_valid() -> None:
     )
 
 
-def test_lower_refuses_them_for_now() -> None:
+def test_hardware_shifts_but_does_not_multiply() -> None:
     with pytest.raises(ModelError) as error:
         lower(WHOLE)
     assert str(error.value) == (
-        "g: network must be one chain of layers to be built, not one with total (Add), joined "
-        "(Concat); until there are units for joins, run it with hwbnn.sim.interpret.Interpreter"
+        "total: steps of the sums must differ by powers of two, not by 3; give both branches one "
+        "step"
     )
