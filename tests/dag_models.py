@@ -216,7 +216,8 @@ class _Draw:
         if whole and value.unit is not None and value.levels is not None:
             unit, least, most = value.unit / 4, value.levels.min(), value.levels.max()
             levels = np.arange(least / unit, most / unit + 1) * unit
-        return self.keep(replace(pooled, levels=levels, unit=unit), value)
+        even = value.even and whole
+        return self.keep(replace(pooled, levels=levels, unit=unit, even=even), value)
 
     def smaller(self, value: Value, x: str, ceil: int) -> Value:
         height, width = ((extent + ceil) // 2 for extent in value.size)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from hwbnn.errors import ConfigError, ModelError
-from hwbnn.frontend import Oracle, import_model, inspect_model
+from hwbnn.frontend import import_model, inspect_model
 from hwbnn.frontend.summary import summarise
 from hwbnn.ir.dtype import BIPOLAR, signed
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Add, Concat, Conv, MaxPool, Permute, Staircase, SumPool
 from hwbnn.ir.text import graph_text
-from hwbnn.sim.interpret import Interpreter
+from tests.dag_battery import proved
 from tests.dag_models import random_dag_model
 from tests.frontend.net import Net, first, kinds, same
 
@@ -22,13 +22,8 @@ FIRST = 1000  # other seeds than those of whole batteries
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + 12))
 def test_random_networks(seed: int) -> None:
-    made = random_dag_model(seed)
-    print(f"seed {seed}: {made.features}")
-    graph = import_model(made.model, name="net")
-    images = np.random.default_rng(seed).integers(0, 256, (40, int(np.prod(graph.input_shape))))
-    integers = Interpreter(graph.on_pixels).run(images)
-    floats = integers if graph.output_values is None else graph.output_values.apply(integers)
-    np.testing.assert_array_equal(floats, Oracle(made.model).run(images, graph.preprocess))
+    print(f"seed {seed}")
+    graph, made = proved(seed), random_dag_model(seed)
     joins = [op for op in graph.ops if isinstance(op, Add | Concat)]
     text = graph_text(graph)
     assert all(f"{op.name}: {op.dtype}[" in text for op in joins)
