@@ -220,8 +220,7 @@ def _row(
         "deviation": round(statistics.stdev(tests), 2) if len(tests) > 1 else "",
         "seeds": len(tests),
         "flips %": round(100 * last["flip_rate"], 2) if last else "",
-        "dead %": round(100 * last["dead_channels"], 2) if last else "",
-        "s/epoch": round(statistics.median(run.seconds for run in runs), 1),
+        "dead": int(last["dead_channels"]) if last else "",
     }
 
 
@@ -238,14 +237,18 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     for panel, (title, group) in zip(panels, groups.items(), strict=True):
         names = [row["method"] for row in group]
         values = np.array([row["test %"] for row in group])
-        errors = [row["deviation"] or 0.0 for row in group]
-        colours = ["0.6" if name == FLOAT else "#2a6f97" for name in names]
-        panel.barh(names, values, xerr=errors, color=colours, height=0.65, capsize=3)
-        panel.invert_yaxis()
-        panel.set_xlim(values.min() - 2, values.max() + 1)
-        for place, value in enumerate(values):
-            panel.annotate(f"{value:.2f}", (value, place), (6, 0), textcoords="offset points",
-                           va="center", fontsize=8)  # fmt: skip
+        errors = np.array([row["deviation"] or 0.0 for row in group])
+        for place, (name, value, error) in enumerate(zip(names, values, errors, strict=True)):
+            colour = "0.5" if name == FLOAT else "#2a6f97"
+            panel.errorbar(
+                value, place, xerr=error or None, fmt="o", color=colour, capsize=3, markersize=6
+            )
+            panel.annotate(f"{value:.2f}", (value + error, place), (8, 0),
+                           textcoords="offset points", va="center", fontsize=8)  # fmt: skip
+        panel.set_yticks(range(len(names)), names)
+        panel.set_ylim(len(names) - 0.5, -0.5)
+        panel.set_xlim(values.min() - 0.5, values.max() + 0.7)
+        panel.grid(axis="x", color="0.9")
         panel.set_title(title, loc="left", fontsize=10)
         panel.spines[["top", "right"]].set_visible(False)
     panels[-1].set_xlabel("test accuracy of the hard integer network, % (float32: of the floats)")
@@ -258,8 +261,8 @@ NOTE = (
     f"rate, of {', '.join(map(str, GRID))}, and epoch; the CNN's grid is tried with 3 epochs, that "
     "of 24 epochs with 10. Test: 10,000 images through the integer interpreter, mean and standard "
     "deviation over the seeds. Differences of the CNN's one seed under 0.5 are noise. flips: "
-    "weights whose sign changed in the last epoch; dead: activation channels that never change "
-    "over the validation images."
+    "weights whose sign changed in the last epoch; dead: activation channels, counted, that never "
+    "change over the validation images."
 )
 
 if __name__ == "__main__":
