@@ -234,10 +234,12 @@ def test_terminal_without_utf_8(tmp_path: Path, encoding: str):
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_full_stdout(options: tuple[str, ...]):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_full_stdout(options: tuple[str, ...], unbuffered: str):
     argv = [sys.executable, "-m", "hwbnn", "boards", *options]
+    env = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("wb") as full:
-        ran = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, check=False)
+        ran = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, check=False, env=env)
     assert ran.returncode == 6
     assert b"error: stdout: must be writable, not fail: no space left on device" in ran.stderr
 

@@ -4,6 +4,7 @@
 import errno
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -53,6 +54,9 @@ def _reported() -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise  # who read has seen enough
+        # What is still buffered would fail again when Python ends, and change the exit status.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         reason = (error.strerror or str(error)).lower()
         raise OutputError(
             f"stdout: must be writable, not fail: {reason}; send it elsewhere"

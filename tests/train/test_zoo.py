@@ -30,7 +30,8 @@ def test_files_are_those_of_the_manifest(name: str) -> None:
     assert hashlib.sha256(zoo.path(name).read_bytes()).hexdigest() == entry["sha256"]
     golden = zoo.path(name).with_name(entry["golden"])
     assert hashlib.sha256(golden.read_bytes()).hexdigest() == entry["golden_sha256"]
-    assert entry["recipe"].startswith(f"python -m hwbnn.train {entry['network']} ")
+    commands = ("python -m hwbnn.train", "hwbnn train")
+    assert entry["recipe"].startswith(tuple(f"{c} {entry['network']} " for c in commands))
     model = onnx.load(str(zoo.path(name)))
     described = {p.key: p.value for p in model.metadata_props}
     assert described["hwbnn.recipe"] == entry["recipe"]
