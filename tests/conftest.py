@@ -12,7 +12,6 @@ import pytest
 
 from tests.models import mlp
 
-
 # Started in the background of a script, the tests would ignore Ctrl-C, and so would the programs
 # that they start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
