@@ -468,7 +468,7 @@ def test_error_as_json(hwbnn: Run, tmp_path: Path):
 def test_unknown_shipped_model(hwbnn: Run):
     ran = hwbnn("inspect", "zoo:nothing")
     assert ran.status == 4
-    assert "choose cnn-w1a1, cnv-w1a1, tfc-w1a1" in ran.err
+    assert "choose cnn-w1a1, cnv-w1a1, lfc-w1a1" in ran.err
 
 
 def test_existing_folder(hwbnn: Run, small_model: Path, tmp_path: Path):

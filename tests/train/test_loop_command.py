@@ -187,7 +187,8 @@ def test_recipes_of_shipped_models_are_commands(name: str) -> None:
     from hwbnn.cli.app import app
 
     recipe = zoo.manifest()[name]["recipe"]
-    arguments = shlex.split(recipe.removeprefix("python -m hwbnn.train "))
+    command = recipe.removeprefix("python -m hwbnn.train ").removeprefix("hwbnn train ")
+    arguments = shlex.split(command)
     train = get_command(app).commands["train"]  # type: ignore[attr-defined]
     context = train.make_context("train", list(arguments))
     assert context.params["network"] == zoo.manifest()[name]["network"]

@@ -21,7 +21,8 @@ from hwbnn.sim.interpret import Interpreter
 
 
 def test_names() -> None:
-    assert zoo.names() == ("cnn-w1a1", "cnv-w1a1", "tfc-w1a1", "tfc-w1a1-mnist", "tfc-w1a2")
+    dense = ("lfc-w1a1", "sfc-w1a1", "tfc-w1a1", "tfc-w1a1-mnist", "tfc-w1a2")
+    assert zoo.names() == ("cnn-w1a1", "cnv-w1a1", *dense)
 
 
 @pytest.mark.parametrize("name", zoo.names())
@@ -54,6 +55,7 @@ def test_golden_logits_are_the_oracles(name: str) -> None:
 def test_accuracy() -> None:
     accuracy = {name: entry["test_accuracy"] for name, entry in zoo.manifest().items()}
     assert accuracy["tfc-w1a1"] >= 0.81
+    assert accuracy["lfc-w1a1"] > accuracy["sfc-w1a1"] > accuracy["tfc-w1a1"]
     assert accuracy["tfc-w1a2"] > accuracy["tfc-w1a1"]
     assert accuracy["tfc-w1a1-mnist"] >= 0.9
     assert accuracy["cnn-w1a1"] > accuracy["cnv-w1a1"] > accuracy["tfc-w1a2"]
@@ -85,7 +87,7 @@ def test_unknown_name() -> None:
         zoo.path("tfc")
     assert str(error.value) == (
         "zoo: must name a shipped model, not tfc; "
-        "choose cnn-w1a1, cnv-w1a1, tfc-w1a1, tfc-w1a1-mnist, tfc-w1a2"
+        "choose cnn-w1a1, cnv-w1a1, lfc-w1a1, sfc-w1a1, tfc-w1a1, tfc-w1a1-mnist, tfc-w1a2"
     )
 
 
