@@ -16,7 +16,7 @@ from hwbnn.resources import Room, names, read_text
 from hwbnn.schema import parse_toml, read_file
 
 CLOCK_TOLERANCE = 0.001  # 111.1 MHz means 1000 / 9 MHz
-SECTIONS = ("resources", "limits", "clocks", "memory", "data", "toolchains")
+SECTIONS = ("resources", "limits", "clocks", "memory", "data", "link", "toolchains")
 
 Count = Annotated[int, Field(ge=0, strict=True)]
 Width = Annotated[int, Field(ge=1, strict=True)]
@@ -28,7 +28,9 @@ class Device(Enum):
     """The device families of boards."""
 
     ZYNQ7000 = "zynq7000"
+    ZYNQMP = "zynqmp"  # Zynq UltraScale+
     ECP5 = "ecp5"
+    ICE40 = "ice40"
 
 
 class Generator(Enum):
@@ -98,6 +100,48 @@ class DataPort(_Table):
     peak_mb_s: Positive
 
 
+class AxiLink(_Table):
+    """The processing system's ports: registers on one, frames through memory on another."""
+
+    kind: Literal["axi"]
+    version: Literal[3, 4]
+    control_port: str
+    control_base: Count  # address of the registers, as the processor sees it
+    control_id_bits: Width
+    address_bits: Width  # of the data port
+    irq: str
+    uio: str  # name of the Linux UIO device that has registers and interrupt
+
+
+class UartLink(_Table):
+    """A serial line: bits a second, and the bytes of frames that the shell holds."""
+
+    kind: Literal["uart"]
+    baud: Width
+    room_bytes: Width
+
+
+class Place(_Table):
+    """For open flows: nextpnr's words for the device, and the pins of the chip's ports."""
+
+    device: tuple[str, ...]  # options that name device, package and speed grade
+    clock: str
+    rx: str
+    tx: str
+    io: str = ""  # I/O standard
+
+
+class Host(_Table):
+    """The computer on a Zynq board: what its usual image has."""
+
+    pynq: str  # versions of PYNQ; empty: none
+    python: str
+    user: str
+    hostname: str
+    cma_mb: Width  # contiguous memory for buffers
+    ps_clk_mhz: Positive
+
+
 class Board(_Table):
     """A board file: every section has its source."""
 
@@ -111,6 +155,9 @@ class Board(_Table):
     clocks: Clocks
     memory: Ram
     data: DataPort
+    link: AxiLink | UartLink = Field(discriminator="kind")
+    place: Place | None = None
+    host: Host | None = None
     toolchains: dict[str, str]
     sources: dict[str, str]
 
@@ -123,12 +170,17 @@ class Board(_Table):
         return self
 
     @property
+    def word_bytes(self) -> int:
+        """Bytes of the shell's words, to which frames are padded (decision 8)."""
+        return self.data.bits // 8
+
+    @property
     def cost_family(self) -> Family:
         """The family by which resources are modelled."""
         match self.family:
-            case Device.ZYNQ7000:
-                return Family.XC7
-            case Device.ECP5:
+            case Device.ZYNQ7000 | Device.ZYNQMP:
+                return Family.XC7  # LUT6 and BRAM36 alike
+            case Device.ECP5 | Device.ICE40:
                 return Family.ECP5
 
     @property

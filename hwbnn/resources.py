@@ -28,4 +28,9 @@ def read_text(room: Room, name: str) -> str:
 
 def names(room: Room) -> tuple[str, ...]:
     """Names of the files that stand directly in a room, sorted."""
-    return tuple(sorted(file.name for file in room.path.iterdir() if file.is_file()))
+    return names_under(room, "")
+
+
+def names_under(room: Room, folder: str) -> tuple[str, ...]:
+    """Names of the files that stand directly in a folder of a room, sorted."""
+    return tuple(sorted(file.name for file in (room.path / folder).iterdir() if file.is_file()))

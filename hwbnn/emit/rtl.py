@@ -71,13 +71,24 @@ def emit_library(design: Design) -> FileSet:
     return FileSet.of({f"{module}.sv": _source(module) for module in found})
 
 
-def emit_top(design: Design, *, name: str, structure: Structure, folder: str = "") -> FileSet:
-    """Emit module `name`: units, FIFOs and a ready/valid shell; memories are read from `folder`."""
+def emit_top(
+    design: Design,
+    *,
+    name: str,
+    structure: Structure,
+    folder: str = "",
+    monitored: bool = False,
+) -> FileSet:
+    """Emit module `name`: units, FIFOs and a ready/valid shell; memories are read from `folder`.
+
+    monitored: with port `high_water_o` (rtl/shell/hwbnn_high_water.sv).
+    """
     text = render(
         Room.RTL,
         "templates/top.sv.j2",
         design=design,
         name=name,
+        monitored=monitored,
         fifos=[(edge, _fifo_cell(edge)) for edge in design.edges],
         units=[(i, _unit_cell(design, i, structure, folder)) for i in design.instances],
     )
