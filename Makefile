@@ -58,7 +58,7 @@ $(VENV)/.demo: $(NEEDS) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: $(NEEDS) | $(BIN)/python
-	$(PIP) --editable '.[train,cosim,synth,csim,dev]'
+	$(PIP) --editable '.[train,cosim,synth,csim,bitstream,uart,dev]'
 	@touch $@ $(VENV)/.demo
 
 $(BIN)/python:
