@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from hwbnn.errors import ConfigError
-from hwbnn.ir.dtype import DType, IntArray, Kind, smallest
+from hwbnn.ir.dtype import DType, IntArray, Kind, smallest, unsigned
 from hwbnn.ir.ops import count_to_value, sum_range
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import (
@@ -119,7 +119,7 @@ class Mvu(Unit):
         if self.input_dtype.kind is Kind.BIPOLAR:
             return Mode.XNOR
         # {0,1} inputs: popcount(xnor) = sum + (negative weights of the row), so thresholds shift
-        if self.input_dtype.bits == 1 and self.thresholds is not None:
+        if self.input_dtype == unsigned(1) and self.thresholds is not None:
             return Mode.XNOR
         return Mode.ADD
 

@@ -47,6 +47,7 @@ def examples() -> tuple[Unit, ...]:
         _example(bit, bit, None, vectors=2),
         _example(bit, u1, u2, steps=3),
         _example(bit, u1, None),
+        _example(bit, signed(1), u2, steps=3),  # 1 bit, but not {0, 1}
         _example(bit, u8, u8, steps=255, neurons=3, synapses=4),
         _example(bit, i3, i3, steps=5),
         _example(i3, bit, bit),
