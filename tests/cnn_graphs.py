@@ -7,20 +7,8 @@ import numpy as np
 
 from hwbnn.ir.dtype import BIPOLAR, DType, Kind, signed, smallest, unsigned
 from hwbnn.ir.graph import Graph, Preprocess
-from hwbnn.ir.ops import (
-    Conv,
-    Dense,
-    Input,
-    MaxPool,
-    Op,
-    Staircase,
-    SumPool,
-    Table,
-    conv_range,
-    pool_range,
-    sum_range,
-    value_range,
-)
+from hwbnn.ir.ops import Conv, Dense, Input, MaxPool, Op, Staircase, SumPool, Table
+from hwbnn.ir.ranges import conv_range, pool_range, sum_range, value_range
 from hwbnn.ir.window import Window
 
 

@@ -9,18 +9,8 @@ import numpy as np
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, unsigned
 from hwbnn.ir.graph import Graph, Preprocess
-from hwbnn.ir.ops import (
-    ArgMax,
-    Conv,
-    Dense,
-    Input,
-    MaxPool,
-    Op,
-    Staircase,
-    Table,
-    conv_range,
-    sum_range,
-)
+from hwbnn.ir.ops import ArgMax, Conv, Dense, Input, MaxPool, Op, Staircase, Table
+from hwbnn.ir.ranges import conv_range, sum_range
 from hwbnn.ir.unit import Knobs
 from hwbnn.ir.window import Window
 from hwbnn.passes import adapt, fold, lower, size_fifos

@@ -12,7 +12,8 @@ from hwbnn.frontend.run_node import Array
 from hwbnn.frontend.weights import Constant, Weights, integer_weights
 from hwbnn.ir.dtype import BIPOLAR, IntArray, smallest
 from hwbnn.ir.graph import Arithmetic, DoubleArray, FloatArray
-from hwbnn.ir.ops import Conv, conv_range
+from hwbnn.ir.ops import Conv
+from hwbnn.ir.ranges import conv_range
 from hwbnn.ir.window import Window
 
 

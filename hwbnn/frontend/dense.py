@@ -12,7 +12,8 @@ from hwbnn.frontend.run_node import attribute
 from hwbnn.frontend.weights import Constant, Weights, binary_grid, integer_weights
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, smallest, unsigned
 from hwbnn.ir.graph import Arithmetic, FloatArray
-from hwbnn.ir.ops import Dense, sum_range
+from hwbnn.ir.ops import Dense
+from hwbnn.ir.ranges import sum_range
 
 MAX_EXACT = 1 << 24  # float32 holds every integer up to here
 MAX_INPUT = 1 << 16  # levels of what joins and sums of quantized values give

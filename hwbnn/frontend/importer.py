@@ -163,6 +163,8 @@ def _packed(graph: Graph) -> Graph:
             f"{graph.name}: packed input must be quantized once, not by {first.name} and "
             f"{', '.join(others)}; put one QuantIdentity on the input or send pixels"
         )
-    sent = Input(first.name, first.elements, first.dtype, first.vectors)
+    ends, whole = graph.range_of(first.name), (first.dtype.min, first.dtype.max)
+    narrower = None if ends == whole else ends
+    sent = Input(first.name, first.elements, first.dtype, first.vectors, narrower)
     host = graph.host or (graph.input,)
     return replace(graph, ops=(sent, *graph.ops[2:]), host=(*host, first))

@@ -29,8 +29,8 @@ from hwbnn.ir.ops import (
     Staircase,
     SumPool,
     Table,
-    value_range,
 )
+from hwbnn.ir.ranges import value_range
 
 Layered: TypeAlias = Dense | Conv | MaxPool | SumPool | Staircase | Table | Add | Concat | ArgMax
 

@@ -17,7 +17,8 @@ from hwbnn.frontend.translation import Translation, Visit
 from hwbnn.frontend.weights import binary_grid
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, smallest
 from hwbnn.ir.graph import DoubleArray, FloatArray
-from hwbnn.ir.ops import Add, Concat, Op, joined_dtype, range_from
+from hwbnn.ir.ops import Add, Concat, Op, joined_dtype
+from hwbnn.ir.ranges import range_from
 
 MEND = (
     "quantize both branches with one shared power-of-two scale (one QuantIdentity for both, or "

@@ -11,7 +11,8 @@ from hwbnn.frontend.dense import MAX_EXACT
 from hwbnn.frontend.weights import binary_grid
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, smallest
 from hwbnn.ir.graph import DoubleArray, FloatArray
-from hwbnn.ir.ops import SumPool, pool_range
+from hwbnn.ir.ops import SumPool
+from hwbnn.ir.ranges import pool_range
 from hwbnn.ir.window import Window
 
 MAX_POINTS = 1 << 22  # floats of affine functions that are looked at, one by one if possible

@@ -12,7 +12,8 @@ from hwbnn.frontend.run_node import NodeRunner
 from hwbnn.frontend.weights import Constant
 from hwbnn.ir.dtype import DType
 from hwbnn.ir.graph import Preprocess
-from hwbnn.ir.ops import Input, MaxPool, Op, Permute, value_range
+from hwbnn.ir.ops import Input, MaxPool, Op, Permute
+from hwbnn.ir.ranges import value_range
 
 
 @dataclass(frozen=True, eq=False)

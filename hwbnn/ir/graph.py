@@ -9,7 +9,8 @@ import numpy as np
 
 from hwbnn.errors import ModelError
 from hwbnn.ir.dtype import IntArray
-from hwbnn.ir.ops import Input, Op, Permute, value_range
+from hwbnn.ir.ops import Input, Op, Permute
+from hwbnn.ir.ranges import value_range
 
 FloatArray: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 DoubleArray: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float64]]

@@ -23,9 +23,8 @@ from hwbnn.ir.ops import (
     Staircase,
     SumPool,
     Table,
-    range_from,
-    value_range,
 )
+from hwbnn.ir.ranges import range_from, value_range
 from hwbnn.ir.reserved import RESERVED
 from hwbnn.ir.window import Window
 

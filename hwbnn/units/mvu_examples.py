@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from hwbnn.ir.dtype import BIPOLAR, DType, signed, smallest, unsigned
-from hwbnn.ir.ops import sum_range
+from hwbnn.ir.ranges import sum_range
 from hwbnn.ir.unit import Unit
 from hwbnn.ir.window import Border
 from hwbnn.units.mvu import Mvu

@@ -19,6 +19,7 @@ from hwbnn.ir.dtype import BIPOLAR, IntArray, unsigned
 from hwbnn.ir.graph import Graph, OutputSteps, Preprocess
 from hwbnn.ir.ops import ArgMax, Dense, Input, Staircase, Table
 from hwbnn.ir.text import graph_text
+from hwbnn.ir.verify import verify_graph
 from hwbnn.sim.reference import evaluate
 from tests.frontend.trained import digits, shared
 from tests.models import lfc, mlp, pixels
@@ -180,6 +181,14 @@ def test_packed_input() -> None:
         assert graph.host[0].dtype == unsigned(8)
         assert np.array_equal(run(graph, frames), run(whole, frames))
         check(graph, model)
+
+
+def test_packed_input_is_as_narrow_as_its_levels() -> None:
+    """Levels -1, 0 and 1 of two bits: the sums behind them never see -2."""
+    graph = import_model(load_model(zoo.path("tfc-w1a2")), name="m", packed_input=True)
+    low, high = graph.input.dtype.min, graph.input.dtype.max
+    assert graph.range_of(graph.input.name) == (low + 1, high)
+    verify_graph(graph)
 
 
 def test_zero_one_activations_stay_binary() -> None:

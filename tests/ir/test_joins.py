@@ -9,7 +9,8 @@ import pytest
 from hwbnn.errors import ModelError
 from hwbnn.ir.dtype import BIPOLAR, signed, unsigned
 from hwbnn.ir.graph import Graph, Preprocess
-from hwbnn.ir.ops import Add, Concat, Dense, Input, Op, Staircase, value_range
+from hwbnn.ir.ops import Add, Concat, Dense, Input, Op, Staircase
+from hwbnn.ir.ranges import value_range
 from hwbnn.ir.text import graph_text
 from hwbnn.ir.verify import verify_graph
 from hwbnn.passes import lower

@@ -9,22 +9,8 @@ import pytest
 from hwbnn.errors import ModelError
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, unsigned
 from hwbnn.ir.graph import Graph, Preprocess
-from hwbnn.ir.ops import (
-    ArgMax,
-    Conv,
-    Dense,
-    Input,
-    MaxPool,
-    Op,
-    Permute,
-    Staircase,
-    SumPool,
-    Table,
-    conv_range,
-    pool_range,
-    sum_range,
-    value_range,
-)
+from hwbnn.ir.ops import ArgMax, Conv, Dense, Input, MaxPool, Op, Permute, Staircase, SumPool, Table
+from hwbnn.ir.ranges import conv_range, pool_range, sum_range, value_range
 from hwbnn.ir.verify import verify_graph
 from hwbnn.ir.window import Window
 from hwbnn.sim.interpret import Interpreter
