@@ -29,6 +29,8 @@ _STEMS = (
     "fill",
     "minimum",
     "table",
+    "multipliers",
+    "offsets",
     "border_rows",
     "border_columns",
 )

@@ -14,6 +14,7 @@ from hwbnn.ir.ops import Input, MaxPool, Op
 from hwbnn.ir.window import BoolArray
 
 MAX_LEVELS = 256  # of an activation
+MANY_LEVELS = 16  # two staircases of so many cost less than the uneven one that is both
 MAX_SPAN = 1 << 16  # integers of which a function that is not monotone is evaluated
 
 
@@ -26,6 +27,7 @@ def materialise(made: Translation, chain: Chain) -> tuple[str, Chain, DType | No
     if quantizer is None:
         chain = _pooled(made, chain)
         return chain.source, chain, made.quantized_type(chain.source) if chain.source else None
+    chain = _from_earlier(made, chain)
     head, rest = chain.split()
     levels = int(quantizer.levels[-1] - quantizer.levels[0]) + 1
     if levels > MAX_LEVELS:
@@ -41,6 +43,25 @@ def materialise(made: Translation, chain: Chain) -> tuple[str, Chain, DType | No
     after = replace(chain, source=op.name, entry=_levels(quantizer, op.dtype), steps=rest)
     after = _pooled(made, after)
     return after.source, after, op.dtype
+
+
+def _from_earlier(made: Translation, chain: Chain) -> Chain:
+    """Make the operators of the quantizer before the last, if both have many levels.
+
+    Of few levels they are one staircase: a sign of rounded sums is a threshold on the sums.
+    """
+    quantizers = [i for i, step in enumerate(chain.steps) if step.quantizer is not None]
+    if len(quantizers) < 2 or chain.entry is None:
+        return chain
+    place = quantizers[-2]
+    if not all(_many(chain.steps[i]) for i in quantizers[-2:]):
+        return chain
+    _, after, _ = materialise(made, replace(chain, steps=chain.steps[: place + 1]))
+    return replace(after, steps=(*after.steps, *chain.steps[place + 1 :]))
+
+
+def _many(step: Step | Pool) -> bool:
+    return step.quantizer is not None and len(step.quantizer.levels) >= MANY_LEVELS
 
 
 def _quantized(made: Translation, chain: Chain, quantizer: Quantizer) -> str:

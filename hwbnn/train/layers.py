@@ -217,6 +217,18 @@ def conv8(
     return layer
 
 
+def conv8_fixed(
+    method: Method, fan_in: int, fan_out: int, kernel: int, *, stride: int = 1, padding: int = 0
+) -> list[nn.Module]:
+    """Return conv8 with sums rounded to 256 steps from -4 to below 4.
+
+    What carries them on is then as narrow as the sums of binary layers, and a batch norm behind
+    them equals a multiplication of integers.
+    """
+    sums = conv8(method, fan_in, fan_out, kernel, stride=stride, padding=padding)
+    return [sums, *fixed_point(method, top=4.0)]
+
+
 def linear8(method: Method, fan_in: int, fan_out: int, *, bias: bool = True) -> nn.Module:
     """Return a dense layer with 8-bit weights and a float bias, for the end of a network."""
     float_weights = method.weight is None

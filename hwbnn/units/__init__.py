@@ -10,6 +10,7 @@ from hwbnn.units.fork import Fork
 from hwbnn.units.lookup import Lookup
 from hwbnn.units.max_pool import MaxPool
 from hwbnn.units.mvu import Mvu
+from hwbnn.units.rescale import Rescale
 from hwbnn.units.sliding_window import SlidingWindow
 from hwbnn.units.sum_pool import SumPool
 from hwbnn.units.thresholds import Thresholds
@@ -24,6 +25,7 @@ UNITS: tuple[type[Unit], ...] = (
     Lookup,
     MaxPool,
     Mvu,
+    Rescale,
     SlidingWindow,
     SumPool,
     Thresholds,

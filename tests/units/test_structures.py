@@ -15,7 +15,7 @@ from hwbnn.ir.dtype import BIPOLAR, smallest
 from hwbnn.ir.unit import Folding
 from hwbnn.tools import cosim
 from hwbnn.tools.proof import compare_many
-from hwbnn.units import Mvu
+from hwbnn.units import Mvu, Rescale
 from tests.units.single import random_job
 from tests.units.test_registry import describe, seeded
 
@@ -55,7 +55,7 @@ def test_structure_is_exact(structure: Structure, monkeypatch: pytest.MonkeyPatc
     emit = partial(emit_bench, structure=structure)
     monkeypatch.setattr(cosim, "emit_bench", lambda designs: emit(designs) | CELLS)
     rng = seeded(structure.name)
-    examples = [unit for unit in Mvu.examples() if isinstance(unit, Mvu)]
+    examples = [*Mvu.examples(), *Rescale.examples()]
     jobs = [random_job(unit, rng, frames=9) for unit in (*popcounts(), *staircases(), *examples)]
     wrong = [
         describe(job, found)

@@ -39,3 +39,46 @@ module CARRY4 (
   assign CO = {c4, c3, c2, c1};
   assign O = S ^ {c3, c2, c1, c0};
 endmodule
+
+// The mode that hwbnn_multiply_add uses: P = A * B + C, registers MREG, CREG and PREG.
+module DSP48E1 #(
+    parameter A_INPUT = "DIRECT", parameter B_INPUT = "DIRECT", parameter USE_DPORT = "FALSE",
+    parameter USE_MULT = "MULTIPLY", parameter USE_SIMD = "ONE48",
+    parameter int AREG = 1, parameter int ACASCREG = 1, parameter int BREG = 1,
+    parameter int BCASCREG = 1, parameter int CREG = 1, parameter int DREG = 1,
+    parameter int ADREG = 1, parameter int MREG = 1, parameter int PREG = 1,
+    parameter int ALUMODEREG = 1, parameter int CARRYINREG = 1, parameter int CARRYINSELREG = 1,
+    parameter int INMODEREG = 1, parameter int OPMODEREG = 1
+) (
+    input  logic        CLK,
+    input  logic [29:0] A, ACIN,
+    input  logic [17:0] B, BCIN,
+    input  logic [47:0] C, PCIN,
+    input  logic [24:0] D,
+    output logic [47:0] P,
+    input  logic [6:0]  OPMODE,
+    input  logic [3:0]  ALUMODE,
+    input  logic [4:0]  INMODE,
+    input  logic [2:0]  CARRYINSEL,
+    input  logic CARRYIN, CARRYCASCIN, MULTSIGNIN,
+    input  logic CEA1, CEA2, CEB1, CEB2, CEC, CED, CEAD, CEM, CEP, CEALUMODE, CECARRYIN, CECTRL,
+    input  logic CEINMODE, RSTA, RSTB, RSTC, RSTD, RSTM, RSTP, RSTALUMODE, RSTALLCARRYIN, RSTCTRL,
+    input  logic RSTINMODE
+);
+  if (AREG + ACASCREG + BREG + BCASCREG != 0 || CREG + MREG + PREG != 3) begin : gen_refuse
+    $error("DSP48E1: this model has registers behind the product, beside it and behind the sum");
+  end
+  if (ALUMODEREG + INMODEREG + OPMODEREG + CARRYINREG + CARRYINSELREG != 0) begin : gen_modes
+    $error("DSP48E1: this model has no registers on its modes");
+  end
+  logic signed [24:0] a;
+  logic signed [17:0] b;
+  logic signed [47:0] m_q, c_q;
+  assign a = A[24:0];
+  assign b = B;
+  always_ff @(posedge CLK) begin
+    if (CEM) m_q <= 48'(a) * 48'(b);
+    if (CEC) c_q <= C;
+    if (CEP) P <= OPMODE == 7'b0110101 && ALUMODE == 0 ? m_q + c_q + 48'(CARRYIN) : 'x;
+  end
+endmodule

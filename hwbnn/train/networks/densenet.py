@@ -9,7 +9,7 @@ from enum import Enum
 from torch import nn
 
 from hwbnn.errors import ConfigError
-from hwbnn.train.layers import Dense, activation, conv, conv8, norm, relu8
+from hwbnn.train.layers import Dense, activation, conv, conv8_fixed, norm, relu8
 from hwbnn.train.method import Method
 from hwbnn.train.networks.network import Architecture, Image, Network, check_image
 from hwbnn.train.networks.stem import LEAST, head, stem
@@ -82,7 +82,7 @@ class BinaryDenseNet:
         layers = [norm(channels), *([nn.MaxPool2d(2)] if pooled else [])]
         if self.transition is Transition.BINARY:
             return [*layers, activation(method, channels), conv(method, channels, fewer, 1)]
-        return [*layers, relu8(method), conv8(method, channels, fewer, 1)]
+        return [*layers, relu8(method), *conv8_fixed(method, channels, fewer, 1)]
 
 
 def depth_for_width(layers: int) -> BinaryDenseNet:

@@ -8,7 +8,7 @@ from enum import Enum
 
 from torch import nn
 
-from hwbnn.train.layers import Residual, activation, clip8, conv, conv8, fixed_point, norm
+from hwbnn.train.layers import Residual, activation, clip8, conv, conv8_fixed, fixed_point, norm
 from hwbnn.train.method import Method
 from hwbnn.train.networks.network import Architecture, Image, Network, check_image, widened
 from hwbnn.train.networks.stem import LEAST, head, stem, stem_sizes
@@ -79,7 +79,7 @@ class ResNetE:
         end = _term(method, fan_out)
         if self.downsample is Downsample.BINARY:
             return [mean, activation(method, fan_in), conv(method, fan_in, fan_out, 1), *end]
-        return [mean, clip8(method, top=TOP), conv8(method, fan_in, fan_out, 1), *end]
+        return [mean, clip8(method, top=TOP), *conv8_fixed(method, fan_in, fan_out, 1), *end]
 
 
 def _term(method: Method, channels: int) -> list[nn.Module]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from hwbnn.train.layers import Mean, conv8, linear8, norm, pixels, relu8
+from hwbnn.train.layers import Mean, conv8_fixed, linear8, norm, pixels, relu8
 from hwbnn.train.method import Method
 from hwbnn.train.networks.network import Image
 
@@ -20,10 +20,10 @@ def stem(method: Method, image: Image, channels: int) -> list[nn.Module]:
     max-pool of stride 2; of images with fewer than 50 rows or columns one 3x3 convolution alone.
     """
     if min(image[1:]) < SMALL:
-        return [*pixels(), conv8(method, image[0], channels, 3, padding=1)]
+        return [*pixels(), *conv8_fixed(method, image[0], channels, 3, padding=1)]
     return [
         *pixels(),
-        conv8(method, image[0], channels, 7, stride=2, padding=3),
+        *conv8_fixed(method, image[0], channels, 7, stride=2, padding=3),
         norm(channels),
         relu8(method),
         nn.MaxPool2d(3, stride=2, padding=1),
