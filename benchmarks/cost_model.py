@@ -60,7 +60,7 @@ class Judged:
 def main() -> None:
     """Synthesise the grid on both families, and record the errors."""
     units, rows = tuple(grid()), []
-    for family in Family:
+    for family in STRUCTURES:
         found = judge(units, family)
         rows += [_row(family, kind, found) for kind in sorted({one.kind for one in found})]
     record("cost_model", rows, command=COMMAND, note=NOTE)

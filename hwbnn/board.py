@@ -2,21 +2,38 @@
 """Board: what a design must fit, how fast it may be clocked, and what feeds it."""
 
 import difflib
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hwbnn.clocks import Generator, achievable
 from hwbnn.errors import ConfigError
 from hwbnn.ir.unit import Family, Resources
 from hwbnn.resources import Room, names, read_text
 from hwbnn.schema import parse_toml, read_file
 
 CLOCK_TOLERANCE = 0.001  # 111.1 MHz means 1000 / 9 MHz
-SECTIONS = ("resources", "limits", "clocks", "memory", "data", "link", "toolchains")
+SECTIONS = (
+    "resources", "limits", "clocks", "memory", "data", "link", "host", "place", "toolchains",
+)  # fmt: skip
+PAGE = 0x10000  # bytes of registers, whose addresses the shell decodes (decision 8)
+# Addresses at which a processor sees what hangs on a port: UG585 and UG1085, system addresses.
+WINDOWS = {
+    "M_AXI_GP0": range(0x4000_0000, 0x8000_0000),
+    "M_AXI_GP1": range(0x8000_0000, 0xC000_0000),
+    "M_AXI_HPM0_FPD": range(0xA000_0000, 0xB000_0000),
+    "M_AXI_HPM1_FPD": range(0xB000_0000, 0xC000_0000),
+    "M_AXI_HPM0_LPD": range(0x8000_0000, 0xA000_0000),
+}
+AXI_BITS = 64, 128
+LINE_BITS = 10  # on the line for a byte: start, eight, stop
+PACKET_BYTES, PAYLOAD_BYTES = 6, 255  # of a UART packet besides its payload, and at most in it
 
 Count = Annotated[int, Field(ge=0, strict=True)]
 Width = Annotated[int, Field(ge=1, strict=True)]
@@ -33,11 +50,23 @@ class Device(Enum):
     ICE40 = "ice40"
 
 
-class Generator(Enum):
-    """What makes the clock of the fabric."""
+@dataclass(frozen=True)
+class DeviceFacts:
+    """What all boards of a device family have in common."""
 
-    ZYNQ_FCLK = "zynq-fclk"
-    ECP5_EHXPLLL = "ecp5-ehxplll"
+    prefixes: tuple[str, ...]  # of a part's name
+    generator: Generator
+    link: Literal["axi", "uart"]
+    cost: Family  # by which resources are modelled
+
+
+DEVICES = {
+    Device.ZYNQ7000: DeviceFacts(("xc7z",), Generator.ZYNQ_FCLK, "axi", Family.XC7),
+    # LUT6 and BRAM36 alike; where a 7-series slice has a CARRY4 an UltraScale+ CLB has a CARRY8.
+    Device.ZYNQMP: DeviceFacts(("xczu", "xck"), Generator.ZYNQMP_PL, "axi", Family.XC7),
+    Device.ECP5: DeviceFacts(("LFE5U",), Generator.ECP5_EHXPLLL, "uart", Family.ECP5),
+    Device.ICE40: DeviceFacts(("iCE40",), Generator.ICE40_PLL, "uart", Family.ICE40),
+}
 
 
 class _Table(BaseModel):
@@ -45,13 +74,18 @@ class _Table(BaseModel):
 
 
 class Counts(_Table):
-    """What the device has: LUTs (LUT6 or LUT4), flip-flops, block RAMs, multipliers."""
+    """What the device has: LUTs (LUT6 or LUT4), flip-flops, block RAMs, multipliers.
+
+    uram, spram: UltraRAMs of 288 kbit, single-port RAMs of 256 kbit; no design uses them.
+    """
 
     lut: Count
     ff: Count
     bram: Count
     bram_kbit: Width
     dsp: Count
+    uram: Count = 0
+    spram: Count = 0
 
 
 class Limits(_Table):
@@ -73,14 +107,7 @@ class Clocks(_Table):
     @cached_property
     def achievable(self) -> tuple[float, ...]:
         """All frequencies in MHz, increasing."""
-        match self.generator:
-            case Generator.ZYNQ_FCLK:
-                found = set(_zynq_fclk(self.source_mhz))
-            case Generator.ECP5_EHXPLLL:
-                found = set(_ecp5_ehxplll(self.source_mhz))
-            case _:
-                assert_never(self.generator)
-        return tuple(sorted(found))
+        return achievable(self.generator, self.source_mhz)
 
 
 class Ram(_Table):
@@ -93,7 +120,11 @@ class Ram(_Table):
 
 
 class DataPort(_Table):
-    """What carries frames to the accelerator: bits a cycle, and megabytes a second at most."""
+    """What carries frames to the accelerator and results back: bits a cycle each way.
+
+    peak_mb_s: megabytes a second at most; of an axi link what the memory moves both ways together,
+    of a uart link the bytes of the line, each way.
+    """
 
     port: str
     bits: Width
@@ -153,7 +184,7 @@ class Board(_Table):
     resources: Counts
     limits: Limits
     clocks: Clocks
-    memory: Ram
+    memory: Ram | None = None
     data: DataPort
     link: AxiLink | UartLink = Field(discriminator="kind")
     place: Place | None = None
@@ -162,12 +193,57 @@ class Board(_Table):
     sources: dict[str, str]
 
     @model_validator(mode="after")
-    def _every_section_has_its_source(self) -> "Board":
-        missing = [name for name in SECTIONS if not self.sources.get(name)]
-        extra = [name for name in self.sources if name not in SECTIONS]
-        if missing or extra:
-            raise ValueError(f"sources must name {', '.join(SECTIONS)}, each once")
+    def _agrees_with_itself(self) -> "Board":
+        if problems := list(self._problems()):
+            raise ValueError("; ".join(problems))
         return self
+
+    def _problems(self) -> Iterator[str]:
+        """Yield what does not agree."""
+        present = [name for name in SECTIONS if getattr(self, name) is not None]
+        if sorted(present) != sorted(name for name, text in self.sources.items() if text.strip()):
+            yield f"sources must name {', '.join(present)}, each once"
+        facts = DEVICES[self.family]
+        family = self.family.value
+        if not self.part.startswith(facts.prefixes):
+            prefixes = " or ".join(facts.prefixes)
+            yield f"part must begin with {prefixes} for family {family}, not {self.part}"
+        if self.clocks.generator is not facts.generator:
+            wanted, found = facts.generator.value, self.clocks.generator.value
+            yield f"clocks.generator must be {wanted} for family {family}, not {found}"
+        if self.link.kind != facts.link:
+            yield f"link.kind must be {facts.link} for family {family}, not {self.link.kind}"
+        elif isinstance(self.link, AxiLink):
+            yield from self._problems_of_axi(self.link)
+        else:
+            yield from self._problems_of_uart(self.link)
+
+    def _problems_of_axi(self, link: "AxiLink") -> Iterator[str]:
+        if self.data.bits not in AXI_BITS:
+            widths = " or ".join(map(str, AXI_BITS))
+            yield f"data.bits must be {widths} with an axi link, not {self.data.bits}"
+        if self.host is None:
+            yield "host must be given with an axi link: who drives the board; add [host]"
+        if self.memory is None:
+            yield "memory must be given with an axi link: where frames lie; add [memory]"
+        window = WINDOWS.get(link.control_port)
+        if window is None:
+            known = ", ".join(WINDOWS)
+            yield f"link.control_port must be one of {known}, not {link.control_port}"
+        elif link.control_base not in window or link.control_base % PAGE:
+            yield (
+                f"link.control_base must be a multiple of {PAGE:#x} from {window[0]:#x} to "
+                f"{window[-1]:#x} on {link.control_port}, not {link.control_base:#x}"
+            )
+
+    def _problems_of_uart(self, link: "UartLink") -> Iterator[str]:
+        if self.data.bits != 8:
+            yield f"data.bits must be 8 with a uart link, not {self.data.bits}"
+        if self.place is None:
+            yield "place must be given with a uart link: device and pins; add [place]"
+        if not math.isclose(self.data.peak_mb_s * 1e6 * LINE_BITS, link.baud):
+            peak = link.baud / LINE_BITS / 1e6
+            yield f"data.peak_mb_s must be {peak:g}, link.baud / 10, not {self.data.peak_mb_s:g}"
 
     @property
     def word_bytes(self) -> int:
@@ -177,11 +253,7 @@ class Board(_Table):
     @property
     def cost_family(self) -> Family:
         """The family by which resources are modelled."""
-        match self.family:
-            case Device.ZYNQ7000 | Device.ZYNQMP:
-                return Family.XC7  # LUT6 and BRAM36 alike
-            case Device.ECP5 | Device.ICE40:
-                return Family.ECP5
+        return DEVICES[self.family].cost
 
     @property
     def limit(self) -> Resources:
@@ -213,32 +285,26 @@ class Board(_Table):
             f"choose {near}"
         )
 
-    def frames_per_second(self, frame_bits: int, *, clock_mhz: float) -> float:
-        """Return how many frames the data port can bring."""
-        bits_per_second = min(self.data.bits * clock_mhz, self.data.peak_mb_s * 8) * 1e6
-        return bits_per_second / frame_bits
+    def word_cycles(self, frame_bytes: int, result_bytes: int) -> int:
+        """Return the cycles a frame for the shell's words, one a cycle each way."""
+        return max(-(-size // self.word_bytes) for size in (frame_bytes, result_bytes))
+
+    def port_cycles(self, frame_bytes: int, result_bytes: int, *, clock_mhz: float) -> float:
+        """Return the cycles a frame that the port needs at the least, both ways at once.
+
+        Left out: latencies, and what a memory loses to refresh, turn-round and other masters.
+        """
+        words = self.word_cycles(frame_bytes, result_bytes)
+        peak = self.data.peak_mb_s / clock_mhz  # bytes a cycle
+        if isinstance(self.link, AxiLink):
+            return max(words, (frame_bytes + result_bytes) / peak)
+        slowest = max(_on_the_line(size) for size in (frame_bytes, result_bytes))
+        return max(words, slowest / peak)
 
 
-def _zynq_fclk(pll_mhz: float) -> Iterator[float]:
-    """FCLK of Zynq-7000: two 6-bit dividers in a row, at most 250 MHz (UG585, DS187)."""
-    for first in range(1, 64):
-        for second in range(first, 64):
-            if 1 <= pll_mhz / (first * second) <= 250:
-                yield pll_mhz / (first * second)
-
-
-def _ecp5_ehxplll(source_mhz: float) -> Iterator[float]:
-    """CLKOP = source * CLKFB_DIV / CLKI_DIV, with the oscillator at CLKOP * CLKOP_DIV.
-
-    Ranges in MHz: phase detector from 3.125, oscillator 400 to 800, output to 400 (FPGA-DS-02012).
-    """
-    for input_divider in range(1, 129):
-        if source_mhz / input_divider < 3.125:
-            return
-        for feedback in range(1, 129):
-            clock = source_mhz * feedback / input_divider
-            if 3.125 <= clock <= 400 and any(400 <= clock * n <= 800 for n in range(1, 129)):
-                yield clock
+def _on_the_line(size: int) -> float:
+    """Return bytes on a UART's line for bytes of frames, in packets as long as can be."""
+    return size * (PAYLOAD_BYTES + PACKET_BYTES) / PAYLOAD_BYTES
 
 
 def boards(boards_dir: Path | None = None) -> dict[str, Board]:

@@ -58,15 +58,22 @@ def parse_toml(table: type[Table], text: str, *, where: str, what: str) -> Table
 
 def _problem(table: type[BaseModel], where: str, error: dict[str, Any]) -> str:
     loc, kind = error["loc"], error["type"]
-    path = ".".join(str(part) for part in loc)
+    names, inner = _place(table, loc)
+    path = ".".join(names)
     match kind:
         case "extra_forbidden":
-            choices = _keys(table, loc[:-1])
-            near = difflib.get_close_matches(str(loc[-1]), choices, n=1)
+            choices = [field.alias or name for name, field in inner.model_fields.items()]
+            near = difflib.get_close_matches(names[-1], choices, n=1)
             mend = f"did you mean {near[0]}?" if near else "remove it"
             return f"{where}: key must be one of {', '.join(choices)}, not {path}; {mend}"
         case "missing":
             return f"{where}: {path} must be given; add it"
+        case "union_tag_not_found":
+            key = error["ctx"]["discriminator"].strip("'")
+            return f"{where}: {path}.{key} must be given; add it"
+        case "union_tag_invalid":
+            key, wanted = error["ctx"]["discriminator"].strip("'"), error["ctx"]["expected_tags"]
+            return f"{where}: {path}.{key} must be one of {wanted}, not {error['ctx']['tag']!r}"
         case "value_error":
             return f"{where}: {error['ctx']['error']}"
         case _ if kind in WANTED:
@@ -76,14 +83,30 @@ def _problem(table: type[BaseModel], where: str, error: dict[str, Any]) -> str:
             return f"{where}: {path}: {error['msg'].lower()}, not {error['input']!r}"
 
 
-def _keys(table: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of a table in a table; that of a dictionary is its values' one."""
-    for part in path:
-        if str(part) not in table.model_fields:
-            continue  # a key that the user chose
-        annotation = table.model_fields[str(part)].annotation
-        table = next(t for t in (*get_args(annotation), annotation) if _is_table(t))
-    return [field.alias or name for name, field in table.model_fields.items()]
+def _place(table: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[list[str], type[BaseModel]]:
+    """Return the keys that lead to a place, and the innermost table there.
+
+    pydantic names the tag of a table that is one of several; the user has not written it.
+    """
+    names: list[str] = []
+    several: list[type[BaseModel]] = []
+    for part in map(str, loc):
+        if several:
+            table, several = next(t for t in several if _has_tag(t, part)), []
+            continue
+        names.append(part)
+        if part in table.model_fields:  # else a key that the user chose, or a wrong one
+            annotation = table.model_fields[part].annotation
+            tables = [t for t in (*get_args(annotation), annotation) if _is_table(t)]
+            if len(tables) > 1:
+                several = tables
+            elif tables:
+                table = tables[0]
+    return names, table
+
+
+def _has_tag(table: type[BaseModel], tag: str) -> bool:
+    return any(tag in get_args(field.annotation) for field in table.model_fields.values())
 
 
 def _is_table(annotation: object) -> bool:

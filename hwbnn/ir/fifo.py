@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hwbnn.errors import ConfigError
-from hwbnn.ir.ram import ram, ram_blocks
+from hwbnn.ir.ram import ram, ram_blocks, register_choice, written
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family, Resources
 
@@ -56,23 +56,37 @@ class Fifo:
         if self.storage is Storage.BLOCK:
             if family is Family.ECP5:
                 lut = 10 * log - 4 + 21 * wraps
+            elif family is Family.ICE40:
+                lut = (8 + wraps) * log + 2
             else:
                 lut = 4 * log + 1 if wraps else 2 * log + 3
             return Resources(lut=lut, ff=ff + 1, bram=ram_blocks(self.depth, width, family))
+        if family is Family.ICE40:
+            return self._without_distributed_ram(Resources(lut=(8 + wraps) * log + 2, ff=ff))
         if family is Family.XC7:
             lut = 5 * log - 3 if wraps else 2 * log + 4
         else:
             lut = 4 * log + 7 if log < 4 else 11 * log + 4 + 2 * log * wraps
         return Resources(lut=lut + ram(self.depth, width, family), ff=ff)
 
+    def _without_distributed_ram(self, control: Resources) -> Resources:
+        # A word that is read as it is written goes round the block RAM.
+        width, log = self.stream.bits, (self.depth - 1).bit_length()
+        words = written(self.depth, width, Family.ICE40)
+        around = Resources(lut=width + 2 * log, ff=width + 1) if words.bram else Resources()
+        return control + words + around
+
     def _shifted(self, family: Family, width: int, log: int) -> Resources:
-        # No shift registers in ECP5's LUTs: flip-flops, and a multiplexer of them all a bit.
+        # No shift registers in LUTs but on xc7: flip-flops, and a multiplexer of them all a bit.
         if family is Family.XC7:
             held = self.depth * width if self.depth <= 2 else 0  # too short for a shift register
             # MUXF7 and MUXF8 join four SRLC32E; a LUT6 chooses between four of those.
             groups = -(-self.depth // 128) - 1
             cells = (-(-self.depth // 32) + -(-groups // 3)) * width if self.depth > 1 else 0
             return Resources(lut=2 * log + 2 + cells, ff=2 * log + 2 + held)
-        control = 3 * log + 6 if log < 4 else 6 * log + 14
-        choice = min(self.depth - 1, 0.84 * self.depth)
-        return Resources(lut=control + choice * width, ff=2 * log + 2 + self.depth * width)
+        if family is Family.ICE40:
+            control = 6 * log + 2
+        else:
+            control = 3 * log + 6 if log < 4 else 6 * log + 14
+        lut = control + register_choice(self.depth) * width
+        return Resources(lut=lut, ff=2 * log + 2 + self.depth * width)

@@ -19,6 +19,12 @@ class Family(Enum):
 
     XC7 = "xc7"  # LUT6, BRAM36, CARRY4: Zynq-7000, and by the same counts UltraScale+
     ECP5 = "ecp5"  # LUT4, DP16KD, CCU2C
+    ICE40 = "ice40"  # LUT4 with a carry each, EBR of 4 kbit, no distributed RAM
+
+    @property
+    def lut4(self) -> bool:
+        """Whether its LUTs have four inputs, not six."""
+        return self is not Family.XC7
 
 
 class Side(Enum):

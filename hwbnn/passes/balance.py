@@ -14,7 +14,7 @@ from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.unit import Family, Resources
 from hwbnn.passes.adapt import adapt
 from hwbnn.passes.fold import with_units
-from hwbnn.passes.search_space import Choice, choices, in_parts, prices, with_least_fifos
+from hwbnn.passes.search_space import Choice, all_choices, in_parts, prices, with_least_fifos
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,17 +29,25 @@ class Balanced:
 class Balance:
     """The choices of every unit, and what each costs by itself, worked out once."""
 
-    def __init__(self, design: Design, *, floor: int, limit: Resources, family: Family) -> None:
+    def __init__(
+        self,
+        design: Design,
+        *,
+        floor: int,
+        limit: Resources,
+        family: Family,
+        port_bits: int | None = None,
+    ) -> None:
         self.design, self.limit, self.family = design, limit, family
-        self._floor = floor
+        self._floor, self._port_bits = floor, port_bits
 
     @cached_property
     def _choices(self) -> list[tuple[tuple[Choice, ...], list[int]]]:
         price = prices(self.limit)
         found = []
-        for instance in self.design.instances:
-            options = choices(instance.unit, floor=self._floor)
-            units = (instance.unit.with_knobs(choice.knobs) for choice in options)
+        every = all_choices(self.design, floor=self._floor, port_bits=self._port_bits)
+        for unit, options in every:
+            units = (unit.with_knobs(choice.knobs) for choice in options)
             costs = [int(np.dot(price, in_parts(unit.resources(self.family)))) for unit in units]
             found.append((options, costs))
         return found

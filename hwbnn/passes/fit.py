@@ -12,7 +12,16 @@ from hwbnn.ir.unit import Family, Resources
 from hwbnn.passes.balance import Balance
 from hwbnn.passes.fold import with_units
 from hwbnn.passes.search import UNLIMITED, Found, search
-from hwbnn.passes.search_space import PARTS, Space, choices, in_parts, is_chain, prices
+from hwbnn.passes.search_space import (
+    PARTS,
+    Space,
+    all_choices,
+    cycles_of_foldings,
+    entry_beat,
+    in_parts,
+    is_chain,
+    prices,
+)
 
 WORDS = ("LUTs", "flip-flops", "block RAMs", "DSPs")
 
@@ -56,26 +65,41 @@ class UnreachableTargetError(ConfigError):
         super().__init__(f"{name}: target cycles must be at least {best}, not {asked}; {reason}")
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What the searches share: a design, what it must fit, and the widest beat that arrives."""
+
+    design: Design
+    limit: Resources
+    family: Family
+    port_bits: int | None
+
+
 def cheapest_folding(
-    design: Design, *, target_cycles: int, limit: Resources, family: Family
+    design: Design,
+    *,
+    target_cycles: int,
+    limit: Resources,
+    family: Family,
+    port_bits: int | None = None,
 ) -> Searched:
     """Return the cheapest folding of at most `target_cycles` a frame that fits.
 
-    Cheapest: the least sum of shares of the limits on LUTs, block RAMs and DSPs.
+    Cheapest: the least sum of shares of the limits on LUTs, block RAMs and DSPs. port_bits: the
+    most that arrive in a cycle; no wider input is tried.
     """
     if target_cycles < 1:
         raise ConfigError(f"target cycles must be at least 1, not {target_cycles}")
-    layer, least = slowest_of_fastest(design)
+    task = _Task(design, limit, family, port_bits)
+    least, reason = _fewest(task)
     if target_cycles < least:
-        raise UnreachableTargetError(
-            design.name, asked=target_cycles, best=least, reason=f"no folding of {layer} is faster"
-        )
+        raise UnreachableTargetError(design.name, asked=target_cycles, best=least, reason=reason)
     if not is_chain(design):
-        return _balanced(design, target=target_cycles, least=least, limit=limit, family=family)
-    space = _space(design, floor=target_cycles, family=family)
+        return _balanced(task, target=target_cycles, least=least)
+    space = _space(task, floor=target_cycles)
     found = _search(space, target_cycles, limit)
     if found is None:
-        best = _fastest(design, floor=least, reason="", limit=limit, family=family)
+        best = _fastest(task, floor=least, reason="")
         room = _amounts(range(len(WORDS)), in_parts(limit))
         reason = f"no faster folding fits {room}"
         raise UnreachableTargetError(
@@ -85,42 +109,56 @@ def cheapest_folding(
 
 
 def fastest_folding(
-    design: Design, *, limit: Resources, family: Family, port_bits: int
+    design: Design,
+    *,
+    limit: Resources,
+    family: Family,
+    port_bits: int | None = None,
+    port_cycles: int = 1,
 ) -> Searched:
     """Return the folding of the fewest cycles a frame that fits, and of those the cheapest.
 
-    The port brings `port_bits` a cycle; to be faster than it brings frames is not tried.
+    port_bits: the most that arrive in a cycle; no wider input is tried. port_cycles: what the
+    port needs for a frame; to be faster is not tried.
     """
-    stream = design.input.stream
-    port = -(-stream.dtype.bits * stream.elements * stream.vectors // port_bits)
-    layer, least = slowest_of_fastest(design)
-    reason = f"no folding of {layer} is faster"
-    if port > least:
-        reason = f"the port takes {port} cycles a frame"
+    task = _Task(design, limit, family, port_bits)
+    least, reason = _fewest(task)
+    if port_cycles > least:
+        least, reason = port_cycles, f"the port takes {port_cycles} cycles a frame"
     if not is_chain(design):
-        return _fastest_balanced(design, floor=max(port, least), limit=limit, family=family)
-    return _fastest(design, floor=max(port, least), reason=reason, limit=limit, family=family)
+        return _fastest_balanced(task, floor=least)
+    return _fastest(task, floor=least, reason=reason)
 
 
-def slowest_of_fastest(design: Design) -> tuple[str, int]:
+def slowest_of_fastest(design: Design, *, port_bits: int | None = None) -> tuple[str, int]:
     """Return the layer that is slowest when each is as fast as it can be, and its cycles."""
-    fastest = {
-        instance.name: min(instance.unit.fold(f).cycles for f in instance.unit.foldings())
-        for instance in design.instances
-    }
+    fastest: dict[str, int] = {}
+    for instance in design.instances:
+        beat, unit = entry_beat(design, instance, port_bits), instance.unit
+        if beat is None:
+            fastest[instance.name] = min(unit.fold(f).cycles for f in unit.foldings())
+        else:
+            fastest[instance.name] = min(cycles_of_foldings(unit, beat=beat).values())
     layer = max(fastest, key=lambda name: fastest[name])
     return layer, fastest[layer]
 
 
-def _fastest(
-    design: Design, *, floor: int, reason: str, limit: Resources, family: Family
-) -> Searched:
+def _fewest(task: _Task) -> tuple[int, str]:
+    """Return the fewest cycles that a folding takes, whether or not it fits, and why."""
+    layer, least = slowest_of_fastest(task.design, port_bits=task.port_bits)
+    reason = f"no folding of {layer} is faster"
+    if task.port_bits is not None and least > slowest_of_fastest(task.design)[1]:
+        reason = f"at {task.port_bits} bits a cycle from the port {reason}"
+    return least, reason
+
+
+def _fastest(task: _Task, *, floor: int, reason: str) -> Searched:
     """Double the cycles until something fits; then search among the numbers that may be fewer."""
-    space = _space(design, floor=floor, family=family)
+    space, limit = _space(task, floor=floor), task.limit
     target, failed = floor, 0
     while (found := _search(space, target, limit)) is None:
         if target >= space.slowest:
-            raise ConfigError(_misfit(space, design, limit))
+            raise ConfigError(_misfit(space, task.design, limit))
         target, failed = 2 * target, target
     while possible := [n for n in space.within(target).paces if 0 < failed < n < target]:
         middle = possible[len(possible) // 2]
@@ -131,11 +169,12 @@ def _fastest(
             found, target = faster, middle
     if failed:
         reason = f"no folding of at most {failed} cycles fits"
-    return _searched(space, design, found, target=target, reason=reason, limit=limit)
+    return _searched(space, task.design, found, target=target, reason=reason, limit=limit)
 
 
-def _space(design: Design, *, floor: int, family: Family) -> Space:
-    return Space(((i.unit, choices(i.unit, floor=floor)) for i in design.instances), family=family)
+def _space(task: _Task, *, floor: int) -> Space:
+    found = all_choices(task.design, floor=floor, port_bits=task.port_bits)
+    return Space(found, family=task.family)
 
 
 def _search(space: Space, target: int, limit: Resources) -> Found | None:
@@ -170,20 +209,31 @@ def _share(cost: Resources, limit: Resources) -> float:
 # ---- branches ------------------------------------------------------------------------------------
 
 
-def _balanced(
-    design: Design, *, target: int, least: int, limit: Resources, family: Family
-) -> Searched:
-    found = Balance(design, floor=target, limit=limit, family=family).within(target)
-    if not found.resources.within(limit):
-        best = _fastest_balanced(design, floor=least, limit=limit, family=family)
-        reason = f"no faster folding was found that fits {_amounts(range(4), in_parts(limit))}"
-        raise UnreachableTargetError(design.name, asked=target, best=best.cycles, reason=reason)
+def _balanced(task: _Task, *, target: int, least: int) -> Searched:
+    found = _balance(task, floor=target).within(target)
+    if not found.resources.within(task.limit):
+        best = _fastest_balanced(task, floor=least)
+        room = _amounts(range(len(WORDS)), in_parts(task.limit))
+        reason = f"no faster folding was found that fits {room}"
+        raise UnreachableTargetError(
+            task.design.name, asked=target, best=best.cycles, reason=reason
+        )
     return Searched(found.design, found.cycles, found.resources, None)
 
 
-def _fastest_balanced(design: Design, *, floor: int, limit: Resources, family: Family) -> Searched:
+def _balance(task: _Task, *, floor: int) -> Balance:
+    return Balance(
+        task.design,
+        floor=floor,
+        limit=task.limit,
+        family=task.family,
+        port_bits=task.port_bits,
+    )
+
+
+def _fastest_balanced(task: _Task, *, floor: int) -> Searched:
     """Halve the numbers of cycles that units may take until the fewest that fit are left."""
-    balance = Balance(design, floor=floor, limit=limit, family=family)
+    balance, limit = _balance(task, floor=floor), task.limit
     paces = balance.paces
     # What is slower is mostly, not always, cheaper: converters are left out of the choice.
     slowest_first = (balance.within(pace) for pace in reversed(paces))
@@ -191,7 +241,7 @@ def _fastest_balanced(design: Design, *, floor: int, limit: Resources, family: F
     if found is None:
         least = balance.within(paces[-1]).resources
         raise ConfigError(
-            f"{design.name}: design must fit {_amounts(range(4), in_parts(limit))}, not "
+            f"{task.design.name}: design must fit {_amounts(range(4), in_parts(limit))}, not "
             f"{_amounts(range(4), in_parts(least))}, at its cheapest folding; choose a larger "
             "board or a smaller network"
         )

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from hwbnn.errors import ConfigError
-from hwbnn.ir.design import Design
+from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
@@ -109,20 +109,41 @@ def is_chain(design: Design) -> bool:
 # ---- choices -------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Beat:
+    """The widest beat, in bits, of an input of a unit: no more arrives in a cycle."""
+
+    port: int
+    bits: int
+
+
+def all_choices(
+    design: Design, *, floor: int, port_bits: int | None = None
+) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:
+    """Return every unit of a design that takes `floor` cycles at the least, with its choices.
+
+    port_bits: the most that arrive in a cycle; the unit at the input reads no wider beats.
+    """
+    units = [instance.unit for instance in design.instances]
+    found = [
+        cycles_of_foldings(instance.unit, beat=entry_beat(design, instance, port_bits))
+        for instance in design.instances
+    ]
+    serial = max(max(cycles.values()) for cycles in found)  # nothing need be slower
+    each = (_choices(*pair, floor=min(floor, serial)) for pair in zip(units, found, strict=True))
+    return tuple(zip(units, each, strict=True))
+
+
 def choices(unit: Unit, *, floor: int) -> tuple[Choice, ...]:
     """Return the choices for a unit of a design that takes `floor` cycles at the least.
 
     For each number of folds the fewest PE, and the fewest SIMD; both weight styles. Left out is
     what takes less than an eighth of the floor, but for one choice within it.
     """
-    found = {folding: unit.fold(folding).cycles for folding in unit.foldings()}
-    most_pe, most_simd = (max(getattr(f, name) for f in found) for name in ("pe", "simd"))
-    for folding in _padded(most_pe, most_simd):
-        if folding not in found:
-            try:
-                found[folding] = unit.fold(folding).cycles
-            except ConfigError:  # the unit takes divisors alone
-                break
+    return _choices(unit, cycles_of_foldings(unit), floor=floor)
+
+
+def _choices(unit: Unit, found: dict[Folding, int], *, floor: int) -> tuple[Choice, ...]:
     least = min(floor // HASTE, max(cycles for cycles in found.values() if cycles <= floor))
     kept = {folding: cycles for folding, cycles in found.items() if cycles >= least}
     styles = (None,) if unit.knobs.weight_style is None else (Style.DISTRIBUTED, Style.BLOCK)
@@ -131,6 +152,34 @@ def choices(unit: Unit, *, floor: int) -> tuple[Choice, ...]:
         for folding, cycles in kept.items()
         for style in styles
     )
+
+
+def cycles_of_foldings(unit: Unit, *, beat: Beat | None = None) -> dict[Folding, int]:
+    """Return the cycles of every folding that the search looks at.
+
+    If every one of them reads wider beats than `beat` says, the narrowest stay.
+    """
+    units = {folding: unit.fold(folding) for folding in unit.foldings()}
+    most_pe, most_simd = (max(getattr(f, name) for f in units) for name in ("pe", "simd"))
+    for folding in _padded(most_pe, most_simd):
+        if folding not in units:
+            try:
+                units[folding] = unit.fold(folding)
+            except ConfigError:  # the unit takes divisors alone
+                break
+    if beat is not None:
+        widths = {folding: made.inputs[beat.port].bits for folding, made in units.items()}
+        widest = max(beat.bits, min(widths.values()))
+        units = {folding: made for folding, made in units.items() if widths[folding] <= widest}
+    return {folding: made.cycles for folding, made in units.items()}
+
+
+def entry_beat(design: Design, instance: Instance, port_bits: int | None) -> Beat | None:
+    """Return the bound on the beats of the unit that the design's input feeds; None for others."""
+    entry = design.input.consumer
+    if port_bits is None or entry is None or entry.instance != instance.name:
+        return None
+    return Beat(entry.port, port_bits)
 
 
 def _padded(pe: int, simd: int) -> Iterator[Folding]:

@@ -10,10 +10,13 @@ from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Buffer, Family, Resources
 from hwbnn.units import cost
 
-BLOCK_ROWS = 512  # of a block RAM 36 bits wide
-LUT_ROWS = {Family.XC7: 32, Family.ECP5: 16}  # SRLC32E, RAM32M (UG474); TRELLIS_DPR16X4
+# Of a block RAM at its widest: 36 bits, on iCE40 16.
+BLOCK_ROWS = {Family.XC7: 512, Family.ECP5: 512, Family.ICE40: 256}
+# SRLC32E, RAM32M (UG474); TRELLIS_DPR16X4; registers.
+LUT_ROWS = {Family.XC7: 32, Family.ECP5: 16, Family.ICE40: 4}
 FINE = 512  # steps of one row of memories
-LUTS_A_BLOCK = 380  # what a block RAM is worth: 53200 LUTs to 140 on a Zynq-7020
+# What a block RAM is worth: 53200 LUTs to 140 on a Zynq-7020, 5280 to 30 on an iCE40UP5K.
+LUTS_A_BLOCK = {Family.XC7: 380, Family.ECP5: 380, Family.ICE40: 176}
 
 
 @dataclass(frozen=True)
@@ -42,23 +45,24 @@ def fifo_steps(stream: Stream, family: Family, *, enough: int) -> tuple[Step, ..
 
     def of(depth: int, storage: Storage) -> Step:
         resources = Fifo(stream, depth, storage).resources(family)
-        return Step(depth, depth * stream.bits, price(resources), storage)
+        return Step(depth, depth * stream.bits, price(resources, family), storage)
 
     def in_block(depth: int) -> bool:
-        return small(depth).price >= block(_up(depth, BLOCK_ROWS)).price
+        return small(depth).price >= block(_up(depth, BLOCK_ROWS[family])).price
 
-    return tuple(_steps(small, block, in_block, LUT_ROWS[family], least=1, enough=enough))
+    rows = LUT_ROWS[family], BLOCK_ROWS[family]
+    return tuple(_steps(small, block, in_block, rows, least=1, enough=enough))
 
 
 def buffer_steps(buffer: Buffer, family: Family, *, enough: int) -> tuple[Step, ...]:
     """Return the steps of a unit's internal buffer, the last of at least `enough` words."""
 
     def small(depth: int) -> Step:
-        paid = cost.ram(depth, buffer.bits, family)
+        paid = price(cost.written(depth, buffer.bits, family), family)
         return Step(depth, depth * buffer.bits, paid, Storage.LUTRAM)
 
     def block(depth: int) -> Step:
-        paid = LUTS_A_BLOCK * cost.ram_blocks(depth, buffer.bits, family)
+        paid = LUTS_A_BLOCK[family] * cost.ram_blocks(depth, buffer.bits, family)
         return Step(depth, depth * buffer.bits, paid, Storage.BLOCK)
 
     def in_block(depth: int) -> bool:
@@ -67,33 +71,35 @@ def buffer_steps(buffer: Buffer, family: Family, *, enough: int) -> tuple[Step, 
     least = buffer.least
     if buffer.line is not None:
         return tuple(_line_steps(buffer, buffer.line, family, enough=enough))
-    steps = _steps(small, block, in_block, LUT_ROWS[family], least=least, enough=enough)
+    rows = LUT_ROWS[family], BLOCK_ROWS[family]
+    steps = _steps(small, block, in_block, rows, least=least, enough=enough)
     return tuple(_distinct(list(steps)))
 
 
 def _line_steps(buffer: Buffer, line: int, family: Family, *, enough: int) -> Iterator[Step]:
     """Memories of a line each, one more at a time."""
     in_block = cost.prefers_block_ram(line, buffer.bits)
-    paid = cost.ram(line, buffer.bits, family)
+    paid = price(cost.written(line, buffer.bits, family), family)
     if in_block:
-        paid = LUTS_A_BLOCK * cost.ram_blocks(line, buffer.bits, family)
+        paid = LUTS_A_BLOCK[family] * cost.ram_blocks(line, buffer.bits, family)
 
     def lines(depth: int) -> Step:
         storage = Storage.BLOCK if in_block else Storage.LUTRAM
         return Step(depth, depth * buffer.bits, depth // line * paid, storage)
 
-    return _steps(lines, lines, lambda _: False, line, least=buffer.least, enough=enough)
+    return _steps(lines, lines, lambda _: False, (line, line), least=buffer.least, enough=enough)
 
 
 def cheapest_fifo(stream: Stream, depth: int, family: Family) -> Fifo:
     """Return the FIFO of a depth in the storage that costs least."""
     fifos = [Fifo(stream, depth, storage) for storage in Storage]
-    return min(fifos, key=lambda fifo: price(fifo.resources(family)))
+    return min(fifos, key=lambda fifo: price(fifo.resources(family), family))
 
 
-def price(resources: Resources) -> float:
-    """LUTs, with block RAMs for what they are worth."""
-    return resources.lut + LUTS_A_BLOCK * resources.bram
+def price(resources: Resources, family: Family) -> float:
+    """LUTs, with block RAMs for what they are worth; of iCE40 cells, which flip-flops take too."""
+    cells = resources.lut + (resources.ff if family is Family.ICE40 else 0)
+    return cells + LUTS_A_BLOCK[family] * resources.bram
 
 
 def _distinct(steps: list[Step]) -> Iterator[Step]:
@@ -108,19 +114,20 @@ def _steps(
     small: Callable[[int], Step],
     block: Callable[[int], Step],
     in_block: Callable[[int], bool],
-    rows: int,
+    steps: tuple[int, int],
     *,
     least: int,
     enough: int,
 ) -> Iterator[Step]:
-    """Memories of LUTs, `rows` words more at a time, until one is better in block RAM.
+    """Memories of LUTs, so many words more at a time, until one is better in block RAM.
 
     After the first `FINE` steps each is an eighth deeper than the one before.
     """
+    rows, block_rows = steps
     depth, make = _up(least, rows), small
     for index in count():
         if make is small and in_block(depth):
-            depth, rows, make = _up(depth, BLOCK_ROWS), BLOCK_ROWS, block
+            depth, rows, make = _up(depth, block_rows), block_rows, block
         yield make(depth)
         if depth >= enough:
             return

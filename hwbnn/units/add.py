@@ -51,7 +51,7 @@ class _Term:
         total, below = self + other, max(self.zeros, other.zeros)
         if total.odd:
             return total.bits
-        if family is Family.ECP5:
+        if family.lut4:
             return 2.0 * ((smallest(total.low, total.high).bits - below + 1) // 2)
         ends = [smallest(term.low, term.high).bits for term in (self, other)]
         signs = [term.low < 0 for term in (self, other)]

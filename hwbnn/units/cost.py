@@ -11,12 +11,12 @@ unrolled 8 %, the other units: benchmarks/cost_model.py.
 import math
 from collections.abc import Iterable
 
-from hwbnn.ir import ram as written
-from hwbnn.ir.ram import BLOCK_SHAPES, blocks_of
+from hwbnn.ir import ram as memory_costs
+from hwbnn.ir.ram import BLOCK_SHAPES, SMALL_BLOCK_SHAPES, blocks_of
 from hwbnn.ir.unit import Family, MemoryShape, Resources, Style
 
 _ROM_SHAPES = (*BLOCK_SHAPES, (32768, 0.5))  # the last: a bit in two blocks, without a choice
-ram, ram_blocks = written.ram, written.ram_blocks
+ram, ram_blocks, written = memory_costs.ram, memory_costs.ram_blocks, memory_costs.written
 LUT_A_BLOCK = 190.0  # LUTs for a RAMB18E1 on a Zynq-7020: 53 200 to 280
 
 
@@ -34,9 +34,19 @@ def rom(depth: int, width: int, style: Style, family: Family) -> Resources:
         return Resources()
     if style is not Style.BLOCK:
         return Resources(lut=rom_luts(depth, width, family))
-    banks, blocks = _banked(depth, width, rom_rows(depth, width))
-    bram = blocks / 2 if family is Family.XC7 else float(blocks)
-    return Resources(lut=width * _choice(banks, family), bram=bram)
+    rows = rom_rows(depth, width)
+    banks, blocks = _banked(depth, width, rows)
+    lut = width * _choice(banks, family)
+    if family is Family.ICE40:
+        blocks, deep = _small_blocks(rows, banks * width)
+        lut += banks * width * _choice(deep, family)
+    return Resources(lut=lut, bram=blocks / 2 if family is Family.XC7 else float(blocks))
+
+
+def _small_blocks(depth: int, width: int) -> tuple[int, int]:
+    """Return blocks of 4 kbit, and how many of them make up the depth."""
+    found = ((-(-depth // rows), -(-width // bits)) for rows, bits in SMALL_BLOCK_SHAPES)
+    return min((deep * wide, deep) for deep, wide in found)
 
 
 def rom_rows(depth: int, width: int) -> int:
@@ -63,6 +73,8 @@ def rom_luts(depth: int, width: int, family: Family) -> float:
 
 
 def _column(depth: int, family: Family) -> int:
+    if family is Family.ICE40:  # rtl/yosys/rom_ice40.v: leaves of 16 words, a tree behind
+        return 2 * -(-depth // 16) - 1
     if family is Family.ECP5:
         if depth <= 128:
             return 1 << max(0, (depth - 1).bit_length() - 4)
@@ -104,7 +116,12 @@ def memories(shapes: Iterable[MemoryShape], family: Family) -> Resources:
 
 
 def popcount(inputs: int, *, pe: int, constant: bool, family: Family) -> float:
-    """LUTs of one lane's XNOR-popcount: hwbnn_popcount and below, cell by cell."""
+    """LUTs of one lane's XNOR-popcount: hwbnn_popcount and below, cell by cell.
+
+    On iCE40 Yosys makes what it likes of a sum of bits; fitted.
+    """
+    if family is Family.ICE40:
+        return (1.2 + 0.8 / pe if constant else 2.6) * inputs  # lanes share what is constant
     if family is Family.ECP5:
         adders = (inputs - 1) // 2 if constant else 0  # shared by the lanes
         shared = adders * min(2.0, 10 / pe)
@@ -155,7 +172,7 @@ def products(
         rows = 1 if bits == 1 else max(1, min(bits, weight_bits) - 1)
         return scale * (inputs * ((bits + weight_bits) * rows + bits + weight_bits + 2))
     shared = inputs * (bits + 2) / pe
-    if family is Family.ECP5:
+    if family.lut4:
         return scale * (inputs * (bits + 2) + shared + bits)
     compressed = 2 * max(0.0, inputs - 1.5) * 1.3 * bits
     own = max(0.45, 1 - 3.5 / depth**2)
@@ -165,7 +182,7 @@ def products(
 def memory(shape: MemoryShape, family: Family) -> Resources:
     """Cost of a read-only memory."""
     if shape.style is Style.BLOCK:
-        blocks = float(blocks_of(shape.depth, shape.width))
+        blocks = float(blocks_of(shape.depth, shape.width, family))
         return Resources(bram=blocks / 2 if family is Family.XC7 else blocks)
     return Resources(lut=_rom(shape.depth, shape.width, family))
 
@@ -181,7 +198,7 @@ def table(shape: MemoryShape, family: Family) -> Resources:
 
 def starts(shape: MemoryShape, family: Family) -> Resources:
     """Cost of the thresholds of a one-step staircase: one read port for all lanes."""
-    if shape.style is Style.BLOCK or family is Family.ECP5 or shape.depth == 1:
+    if shape.style is Style.BLOCK or family.lut4 or shape.depth == 1:
         return memory(shape, family)
     return Resources(lut=shape.width * max(0.8, shape.depth / 32))
 

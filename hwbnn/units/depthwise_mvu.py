@@ -9,7 +9,8 @@ import numpy as np
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, unsigned
-from hwbnn.ir.ops import count_to_value, sum_range
+from hwbnn.ir.ops import count_to_value
+from hwbnn.ir.ranges import sum_range
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import (
     Actor,
@@ -181,7 +182,7 @@ class DepthwiseMvu(Unit):
             factor = self.weight_dtype.bits  # a row of adders a bit of the narrower but one
             rows = max(1, min(bits, factor) - 1)
             lane += rows * (bits + factor) * (1.0 if family is Family.XC7 else 1.8)
-        elif self.mode is Mode.ADD and family is Family.ECP5:
+        elif self.mode is Mode.ADD and family.lut4:
             lane += bits
         elif self.mode is Mode.ADD and chosen:  # neither operand is a register
             lane += self.accumulator.bits
@@ -328,7 +329,7 @@ class DepthwiseMvu(Unit):
 
 def _table(shape: MemoryShape, family: Family) -> Resources:
     """Cost of a table of the search; on xc7 64 words of a column are a LUT, two are logic."""
-    if family is Family.ECP5 or shape.style is Style.BLOCK:
+    if family.lut4 or shape.style is Style.BLOCK:
         return cost.memory(shape, family)
     column = max(0.8, -(-shape.depth // 64)) if shape.depth > 2 else 0.0
     return Resources(lut=shape.width * column)

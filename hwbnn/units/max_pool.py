@@ -81,7 +81,7 @@ class MaxPool(Unit):
         if bits > 1:
             by_enable = folds == 1 and (family is Family.XC7 or bits <= 4)
             lane = bits + (0 if by_enable else bits)
-            lane += 2 if family is Family.ECP5 and bits > 4 else 0
+            lane += 2 if family.lut4 and bits > 4 else 0
         result = Resources(lut=self.pe * lane, ff=width if folds > 1 else 0)
         return (
             result

@@ -10,7 +10,8 @@ import numpy as np
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import DType, IntArray, Kind, smallest, unsigned
-from hwbnn.ir.ops import count_to_value, sum_range
+from hwbnn.ir.ops import count_to_value
+from hwbnn.ir.ranges import sum_range
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import (
     Actor,
@@ -227,6 +228,9 @@ class Mvu(Unit):
         logic = Resources(lut=lut, ff=self._registers())
         depth, width, style = self._weight_depth, self._weight_width, self._weight_shape.style
         words = cost.rom(depth, width, style, family)
+        if self.neuron_folds > 1 and self.synapse_folds > 1:
+            data = self.simd * self.input_dtype.bits
+            words += cost.written(self.synapse_folds, data, family)
         _, *tables = self.memory_shapes()
         if len(self._table_shapes) == 1:
             words += cost.starts(tables.pop(0), family)
@@ -250,10 +254,10 @@ class Mvu(Unit):
         return lane
 
     def _control_luts(self, family: Family) -> float:
-        data, folds = self.simd * self.input_dtype.bits, self.synapse_folds
+        data = self.simd * self.input_dtype.bits
         luts = 12.0 + 3 * self._weight_depth.bit_length()
         if self.neuron_folds > 1:
-            luts += data + (cost.ram(folds, data, family) if folds > 1 else 0)
+            luts += data
         if self.border is not None:
             folds = self.groups * self.neuron_folds
             luts += border.luts(self.border, folds=folds, family=family)

@@ -35,7 +35,7 @@ def held(folds: int, width: int, family: Family) -> Resources:
     """Cost of hwbnn_held."""
     if folds == 1:
         return Resources(ff=width)
-    return Resources(lut=cost.ram(folds, width, family))
+    return cost.written(folds, width, family)
 
 
 def adder(width: int, folds: int, family: Family, *, steady: bool = True) -> float:

@@ -254,12 +254,12 @@ class SlidingWindow(Unit):
             ff=2 * count + 2 * address + loops + lasts + 1,
         )
         logic += self._taps_cost(family)
-        banks = self._banks
-        if self._storage is Style.BLOCK:
-            return logic + Resources(bram=banks * cost.ram_blocks(self._depth, buffer.bits, family))
-        words = banks * cost.ram(self._depth, buffer.bits, family)
-        words += cost.write_enables(self._depth, banks, family)
-        return logic + Resources(lut=words, ff=banks * buffer.bits)
+        banks, shape = self._banks, (self._depth, buffer.bits, family)
+        words = cost.written(*shape)
+        if bram := cost.ram_blocks(*shape) if self._storage is Style.BLOCK else words.bram:
+            return logic + Resources(bram=banks * bram)  # a word comes out of its register
+        lut = banks * words.lut + cost.write_enables(self._depth, banks, family)
+        return logic + Resources(lut=lut, ff=banks * (words.ff + buffer.bits))
 
     def _taps_cost(self, family: Family) -> Resources:
         """Choice of the memory that each tap of a column comes from, unless it is always one."""

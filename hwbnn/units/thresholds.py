@@ -142,7 +142,7 @@ class Thresholds(Unit):
         # Fitted to Yosys: on xc7 abc folds one or two constants into the comparison.
         if bits == 1:
             return 0.0
-        if family is Family.ECP5:
+        if family.lut4:
             return bits + 2.0
         return 0.28 * bits if depth <= 2 else float(bits)
 

@@ -123,7 +123,7 @@ class WidthConverter(Unit):
         kept = max(taken, made) - 1
         latest = taken - 1 if taken < made else kept  # element that a beat but the last begins at
         stages = latest.bit_length()
-        if family is Family.ECP5:
+        if family.lut4:
             lanes = sum(min(made + (1 << n) - 1, kept + taken) for n in range(stages))
             chosen, count_luts, beat_luts = float(lanes), 2.4, 3.9
         else:

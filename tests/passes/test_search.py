@@ -25,6 +25,7 @@ from hwbnn.passes.search_space import (
     Joins,
     Options,
     choices,
+    cycles_of_foldings,
     is_chain,
     with_least_fifos,
 )
@@ -167,8 +168,9 @@ def test_fastest_is_the_best_of_all_foldings(name: str) -> None:
 def test_cheapest_is_the_best_of_all_foldings(name: str) -> None:
     design = lower(SMALL[name])
     _, least = slowest_of_fastest(design)
+    serial = max(max(cycles_of_foldings(i.unit).values()) for i in design.instances)
     for target in (least + 1, 2 * least + 3, 7 * least):
-        every = every_design(name, target)
+        every = every_design(name, min(target, serial))
         fitting = [share(r, PYNQ) for c, r in every if c <= target and r.within(PYNQ)]
         found = cheapest_folding(design, target_cycles=target, limit=PYNQ, family=XC7)
         assert found.cycles <= target
@@ -203,15 +205,49 @@ def test_lanes_that_do_not_divide_are_used_where_they_help() -> None:
 def test_the_port_bounds_the_rate() -> None:
     design = lower(binary_mlp((64, 16, 4)))
     wide = fastest_folding(design, limit=PYNQ, family=XC7, port_bits=512)
-    narrow = fastest_folding(design, limit=PYNQ, family=XC7, port_bits=8)
+    narrow = fastest_folding(design, limit=PYNQ, family=XC7, port_bits=512, port_cycles=64)
     assert wide.cycles == 1
     assert wide.certificate.reason == "no folding of q is faster"
     assert 32 < narrow.cycles <= narrow.certificate.target == 64
     assert narrow.certificate.reason == "the port takes 64 cycles a frame"
     assert narrow.resources.lut < wide.resources.lut
-    image = lower(random_cnn(((2, 3, 1, 0, 0),), (8, 8, 1)))
-    slow = fastest_folding(image, limit=PYNQ, family=XC7, port_bits=1)
-    assert slow.certificate.target == 8 * 8 * 8  # every position counts
+
+
+@pytest.mark.parametrize(("bits", "lanes", "cycles"), [(8, 1, 64), (20, 2, 32), (64, 8, 8)])
+def test_no_beat_is_wider_than_the_port(bits: int, lanes: int, cycles: int) -> None:
+    """Pixels of 8 bits: on 20 bits two arrive in a cycle."""
+    design = lower(binary_mlp((64, 16, 4)))
+    found = fastest_folding(design, limit=PYNQ, family=XC7, port_bits=bits)
+    assert found.design.input.stream.lanes == lanes
+    assert found.cycles == found.certificate.target == cycles
+    reason = f"at {bits} bits a cycle from the port no folding of q is faster"
+    assert found.certificate.reason == reason
+    with pytest.raises(ConfigError, match=f"must be at least {cycles}, not {cycles - 1}; {reason}"):
+        cheapest_folding(design, target_cycles=cycles - 1, limit=PYNQ, family=XC7, port_bits=bits)
+    same = cheapest_folding(design, target_cycles=cycles, limit=PYNQ, family=XC7, port_bits=bits)
+    assert same.certificate.share == pytest.approx(found.certificate.share)
+
+
+def test_a_pixel_wider_than_the_port_still_goes_in() -> None:
+    design = lower(binary_mlp((64, 16, 4)))
+    found = fastest_folding(design, limit=PYNQ, family=XC7, port_bits=3)
+    assert (found.design.input.stream.lanes, found.cycles) == (1, 64)
+
+
+@pytest.mark.parametrize("board", ["pynq-z2", "ulx3s-85f"])
+def test_a_slow_port_gets_the_cheapest_design_of_all(board: str) -> None:
+    """Beyond the cycles of the serial design, more time saves nothing."""
+    family, limit = find_board(board).cost_family, find_board(board).limit
+    design = lower(binary_mlp((144, 48, 30, 10)))
+    shares = [
+        fastest_folding(
+            design, limit=limit, family=family, port_bits=8, port_cycles=cycles
+        ).certificate.share
+        for cycles in (144, 1_000, 7_000, 100_000, 10**9)
+    ]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > shares[-1]
+    assert shares[-1] == shares[-2]
 
 
 def test_limits_bound_the_rate() -> None:

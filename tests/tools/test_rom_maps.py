@@ -14,7 +14,11 @@ from hwbnn.units import cost
 
 DEPTHS = (9, 17, 32, 33, 65, 128, 144, 145, 200, 257, 300, 1025)
 WIDTH = 2
-CELLS = {Family.XC7: "+/xilinx/cells_sim.v", Family.ECP5: "+/lattice/common_sim.vh"}
+CELLS = {
+    Family.XC7: "+/xilinx/cells_sim.v",
+    Family.ECP5: "+/lattice/common_sim.vh",
+    Family.ICE40: "+/ice40/cells_sim.v",
+}
 
 
 def rom(depth: int) -> str:

@@ -11,8 +11,9 @@ import pytest
 
 from hwbnn.emit import bench
 from hwbnn.emit.file_set import FileSet
-from hwbnn.emit.rtl import Structure, emit_rtl
+from hwbnn.emit.rtl import emit_rtl
 from hwbnn.errors import ToolError
+from hwbnn.flow import STRUCTURES
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import BIPOLAR, unsigned
 from hwbnn.ir.fifo import Fifo, Storage
@@ -55,7 +56,7 @@ def small(style: Style = Style.DISTRIBUTED) -> Design:
 @need_yosys
 @pytest.mark.parametrize("family", list(Family))
 def test_counts_each_instance(family: Family, tmp_path: Path) -> None:
-    structure = Structure.XC7 if family is Family.XC7 else Structure.ECP5
+    structure = STRUCTURES[family]
     design = small(Style.BLOCK)
     report = yosys.synthesise(
         emit_rtl(design, structure=structure), design.name, family, work=tmp_path
@@ -72,7 +73,7 @@ def test_counts_each_instance(family: Family, tmp_path: Path) -> None:
 def test_parts_equal_the_whole(
     family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    structure = Structure.XC7 if family is Family.XC7 else Structure.ECP5
+    structure = STRUCTURES[family]
     design = small()
     files = emit_rtl(design, structure=structure)
     monkeypatch.setattr(yosys, "SHARE", 1 << 30)
@@ -90,7 +91,7 @@ def run_gates(
     design: Design, frames: np.ndarray, family: Family, work: Path, patch: pytest.MonkeyPatch
 ) -> FileSet:
     """Run a design whose unit is a netlist of Yosys and compare outputs; return the netlist."""
-    structure = Structure.XC7 if family is Family.XC7 else Structure.ECP5
+    structure = STRUCTURES[family]
     gates = yosys.netlist(emit_rtl(design, structure=structure), design.name, "unit_dut", work=work)
 
     def bench_with_gates(designs: list[Design]) -> FileSet:
@@ -153,7 +154,7 @@ def test_names_the_error(tmp_path: Path) -> None:
 
 @need_yosys
 def test_names_the_error_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(yosys._SYNTH, Family.XC7, "synth_xilinx -no_such_option")
+    monkeypatch.setattr(yosys, "synthesis", lambda _: ("synth_xilinx -no_such_option",))
     empty = FileSet.of({"empty.sv": "module empty; endmodule\n"})
     with pytest.raises(ToolError, match=r"must end with status 0, not 1: ERROR.*_synth\.log"):
         yosys.synthesise(empty, "empty", Family.XC7, work=tmp_path)
