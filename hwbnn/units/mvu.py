@@ -255,9 +255,7 @@ class Mvu(Unit):
 
     def _control_luts(self, family: Family) -> float:
         data = self.simd * self.input_dtype.bits
-        luts = 12.0 + 3 * self._weight_depth.bit_length()
-        if self.neuron_folds > 1:
-            luts += data
+        luts = 12.0 + 3 * self._weight_depth.bit_length() + data * (self.neuron_folds > 1)
         if self.border is not None:
             folds = self.groups * self.neuron_folds
             luts += border.luts(self.border, folds=folds, family=family)
