@@ -42,3 +42,9 @@ class MismatchError(HwbnnError):
     """Two layers of the proof disagree: a bug of ours, or a tie of the model's float arithmetic."""
 
     exit_status = 7
+
+
+class BoardError(HwbnnError):
+    """A board, or the way to it, is not as it must be."""
+
+    exit_status = 8

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flow: the straight line from a model to a proven design (DESIGN 2)."""
+"""Flow: the straight line from a model to a design, and to its bitstream (DESIGN 2)."""
 
 import hashlib
 import importlib.metadata
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import assert_never
 
 import numpy as np
 
+from hwbnn.bitstream import Made, Say, check, clock_choices, make_bitstream
 from hwbnn.board import Board
+from hwbnn.emit import chip_open
 from hwbnn.emit.bench import emit_testbench
+from hwbnn.emit.chip_zynq import CHIP, emit_zynq_chip, is_zynq
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.golden import emit_golden
 from hwbnn.emit.hls import emit_hls
@@ -27,14 +30,15 @@ from hwbnn.emit.report import (
     report,
 )
 from hwbnn.emit.report_files import report_files
+from hwbnn.emit.report_routed import routed
 from hwbnn.emit.rtl import Structure, emit_rtl, emit_top
-from hwbnn.errors import ConfigError, MismatchError
+from hwbnn.errors import ConfigError
 from hwbnn.frontend import Output, import_model, load_model
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.text import design_text, graph_text
-from hwbnn.ir.unit import Family, Resources
+from hwbnn.ir.unit import Family
 from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower
 from hwbnn.passes.fit import Searched, UnreachableTargetError
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml, to_toml
@@ -43,13 +47,13 @@ from hwbnn.schema import read_file
 from hwbnn.sim.engine import Performance, Trace, performance, simulate
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.sim.slowdown import Slowdown, slowdown
-from hwbnn.step import Goal, Proof, Step
-from hwbnn.tools.cosim import CosimResult
-from hwbnn.tools.csim import csim
-from hwbnn.tools.proof import compare
-from hwbnn.tools.yosys import Counts, synthesise
+from hwbnn.step import Goal, Step
 
-STRUCTURES = {Family.XC7: Structure.XC7, Family.ECP5: Structure.ECP5}
+STRUCTURES = {
+    Family.XC7: Structure.XC7,
+    Family.ECP5: Structure.ECP5,
+    Family.ICE40: Structure.BEHAVIOURAL,
+}
 TRACED_FRAMES = 16  # for high water and stalls
 RANDOM_FRAMES = 16
 GOLDEN_FRAMES = 16
@@ -61,7 +65,7 @@ class BuildConfig:
     """What to build.
 
     At most one of folding (a file), target_cycles, target_fps and maximize says how it is folded;
-    without any it is the fastest that fits, as with maximize.
+    without any it is the fastest that fits, but no faster than the board's port brings frames.
     preprocess None: as the model's metadata says. pixels: images (frames, elements) for golden
     vectors and proofs; None: random ones.
     """
@@ -79,7 +83,14 @@ class BuildConfig:
     packed_input: bool = False
     pixels: IntArray | None = None
     labels: IntArray | None = None
-    until: Step = Step.SIMULATE
+    until: Step | None = None
+
+    @property
+    def last(self) -> Step:
+        """The last step: `until`, or a bitstream where open tools make one."""
+        if self.until is not None:
+            return self.until
+        return Step.BITSTREAM if chip_open.is_open(self.board) else Step.SIMULATE
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,22 +111,32 @@ class BuildResult:
     slowdown: Slowdown | None = None
     cosimulated: Cosimulated | None = None
     synthesised: Synthesised | None = None
+    bitstream: Made | None = None
     checks: tuple[Check, ...] = ()
     seconds: tuple[tuple[str, float], ...] = ()
 
 
+Call = Callable[[BuildResult], BuildResult]
 Watch = Callable[[Step], None]
 
 
-def build(config: BuildConfig, *, watch: Watch = lambda _: None) -> BuildResult:
-    """Take a model down the line, until the step that the configuration names."""
+def build(
+    config: BuildConfig, *, watch: Watch = lambda _: None, say: Say = lambda _: None
+) -> BuildResult:
+    """Take a model down the line, until the step that the configuration names.
+
+    watch: told each step that begins; say: what a long one is at.
+    """
     result = BuildResult(config, config.board.clock(config.clock_mhz))
-    for step, function in LINE:
-        if not config.until.reaches(step):
+    if config.last is Step.BITSTREAM:
+        check(config.board, clock_mhz=result.clock_mhz)
+    last: tuple[Step, Call] = (Step.BITSTREAM, partial(_bitstream, say=say))
+    for step, function in (*LINE, last):
+        if not config.last.reaches(step):
             break
         watch(step)
         started = time.perf_counter()
-        result = _timed(function(result), step.value, started)
+        result = timed(function(result), step.value, started)
     return result
 
 
@@ -151,8 +172,13 @@ def _fold(result: BuildResult) -> BuildResult:
     if target is not None:
         found = _cheapest(result, target)
     else:
-        bits = board.data.bits
-        found = fastest_folding(design, limit=limit, family=family, port_bits=bits)
+        found = fastest_folding(
+            design,
+            limit=limit,
+            family=family,
+            port_bits=board.data.bits,
+            port_cycles=1 if config.maximize is Goal.FPS else _port_cycles(result),
+        )
     return replace(result, design=found.design, searched=found)
 
 
@@ -160,7 +186,13 @@ def _cheapest(result: BuildResult, target: int) -> Searched:
     board, fps = result.config.board, result.config.target_fps
     design, limit, family = design_of(result), board.limit, board.cost_family
     try:
-        return cheapest_folding(design, target_cycles=target, limit=limit, family=family)
+        return cheapest_folding(
+            design,
+            target_cycles=target,
+            limit=limit,
+            family=family,
+            port_bits=board.data.bits,
+        )
     except UnreachableTargetError as error:
         if fps is None:
             raise
@@ -169,6 +201,16 @@ def _cheapest(result: BuildResult, target: int) -> Searched:
             f"frames/s ({error.best} cycles at {result.clock_mhz:.6g} MHz), not {fps:g}; "
             f"{error.reason}"
         ) from error
+
+
+def _port_cycles(result: BuildResult) -> int:
+    """Return the cycles within which the board's port brings a frame and takes its results."""
+    board, design = result.config.board, design_of(result)
+    sizes = (
+        -(-stream.dtype.bits * stream.elements * stream.vectors // 8)
+        for stream in (design.input.stream, design.output.stream)
+    )
+    return max(1, int(board.port_cycles(*sizes, clock_mhz=result.clock_mhz)))
 
 
 def _check_one_choice(config: BuildConfig) -> None:
@@ -221,23 +263,34 @@ def _emit(result: BuildResult) -> BuildResult:
     golden = emit_golden(design, frames)
     hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz)
     hls |= golden.under("tb")
-    return replace(result, files=rtl.under("rtl") | hls.under("hls") | golden.under("golden"))
+    files = rtl.under("rtl") | hls.under("hls") | golden.under("golden")
+    if is_zynq(board):  # to take to a machine that has Vivado
+        files |= emit_zynq_chip(design, board, clock_mhz=result.clock_mhz).files.under(CHIP)
+    elif chip_open.is_open(board):
+        chip = chip_open.emit_open_chip(design, board, clock_mhz=result.clock_mhz)
+        files |= chip.files.under(chip_open.FOLDER)
+    return replace(result, files=files)
 
 
 def frames_of(result: BuildResult) -> IntArray:
     """Return the frames for golden vectors and proofs, as they are sent to the hardware."""
-    graph, pixels = graph_of(result), result.config.pixels
-    entry = graph.on_pixels.input
+    graph, pixels = graph_of(result), pixels_of(result)
+    return pixels if graph.host_part is None else Interpreter(graph.host_part).run(pixels)
+
+
+def pixels_of(result: BuildResult) -> IntArray:
+    """Return the images for golden vectors and proofs, as users give them."""
+    pixels, entry = result.config.pixels, graph_of(result).on_pixels.input
     if pixels is None:
         codes = np.random.default_rng(0).integers(
             0, 1 << entry.dtype.bits, (RANDOM_FRAMES, entry.elements)
         )
-        pixels = entry.dtype.decode(codes)
-    elif pixels.shape[1] != entry.elements:
+        return entry.dtype.decode(codes)
+    if pixels.shape[1] != entry.elements:
         raise ConfigError(
             f"images: must be frames of {entry.elements} pixels, not {pixels.shape[1]}; resize them"
         )
-    return pixels if graph.host_part is None else Interpreter(graph.host_part).run(pixels)
+    return pixels
 
 
 def _simulate(result: BuildResult) -> BuildResult:
@@ -248,7 +301,23 @@ def _simulate(result: BuildResult) -> BuildResult:
     return replace(result, performance=speed, trace=trace, slowdown=slow)
 
 
-LINE: tuple[tuple[Step, Callable[[BuildResult], BuildResult]], ...] = (
+def _bitstream(result: BuildResult, *, say: Say) -> BuildResult:
+    """Route the chip; the result is for the clock that closed."""
+    config, start = result.config, result.clock_mhz
+    choices: tuple[float, ...] = ()
+    if config.clock_mhz is None:
+        least = 0.0 if config.target_fps is None else start  # the folding is for this clock
+        choices = clock_choices(config.board, least_mhz=least)
+    made = make_bitstream(
+        design_of(result), config.board, clock_mhz=start, choices=choices, say=say
+    )
+    found = _emit(replace(result, clock_mhz=made.routed.clock_mhz, bitstream=made))
+    assert found.files is not None, "just emitted"
+    chip = made.files.under(chip_open.FOLDER)  # as it was routed
+    return replace(found, files=FileSet({**found.files.files, **chip.files}))
+
+
+LINE: tuple[tuple[Step, Call], ...] = (
     (Step.IMPORT, _import),
     (Step.LOWER, _lower),
     (Step.FOLD, _fold),
@@ -258,73 +327,8 @@ LINE: tuple[tuple[Step, Callable[[BuildResult], BuildResult]], ...] = (
 )
 
 
-def prove(result: BuildResult, proof: Proof, *, work: Path) -> BuildResult:
-    """Run a tool on a built design; `work` is an empty folder for its files."""
-    started = time.perf_counter()
-    match proof:
-        case Proof.COSIM:
-            proven = _cosim(result)
-        case Proof.CSIM:
-            proven = _csim(result, work)
-        case Proof.SYNTH:
-            proven = _synth(result, work)
-        case _:
-            assert_never(proof)
-    return _timed(proven, proof.value, started)
-
-
-def _cosim(result: BuildResult) -> BuildResult:
-    frames = frames_of(result)
-    found = compare(design_of(result), frames)
-    if not found.equal:
-        raise MismatchError(str(difference) for difference in found.differences)
-    detail = (
-        f"{len(frames)} frames in {found.cycles:,} cycles: {found.beats:,} output beats and "
-        f"{found.events:,} FIFO events equal, 0 bits and 0 cycles of error"
-    )
-    run = _cosimulated(found.result, beats=design_of(result).output.stream.beats)
-    return _checked(replace(result, cosimulated=run), Check("RTL", "Verilator", detail))
-
-
-def _cosimulated(run: CosimResult, *, beats: int) -> Cosimulated:
-    """Return the figures of a run; the period is that of its second half."""
-    ends = run.output_cycles[beats - 1 :: beats]
-    half = (len(ends) - 1) // 2
-    span, frames = int(ends[-1] - ends[half]), max(1, len(ends) - 1 - half)
-    latency = int(ends[0] - run.input_cycles[0])
-    return Cosimulated(len(ends), int(ends[-1]) + 1, latency, span / frames or float(latency))
-
-
-def _csim(result: BuildResult, work: Path) -> BuildResult:
-    design, frames = design_of(result), frames_of(result)
-    found, expected = csim(design, frames, work=work), design.run(frames)
-    if found.shape != expected.shape or (found != expected).any():
-        frame = next(i for i in range(len(frames)) if (found[i : i + 1] != expected[i]).any())
-        raise MismatchError(
-            f"{design.name}: HLS output of frame {frame} must be {expected[frame].tolist()}, "
-            f"not {found[frame : frame + 1].tolist()}"
-        )
-    detail = f"{len(frames)} frames: every output equal, test bench of the golden vectors passed"
-    return _checked(result, Check("HLS", "C++", detail))
-
-
-def _synth(result: BuildResult, work: Path) -> BuildResult:
-    design, family = design_of(result), result.config.board.cost_family
-    files = emit_rtl(design, structure=STRUCTURES[family])
-    counted = synthesise(files, design.name, family, work=work)
-    layers = {i.name: _resources(counted.instances[f"unit_{i.name}"]) for i in design.instances}
-    return replace(result, synthesised=Synthesised(_resources(counted.total), layers))
-
-
-def _resources(counts: Counts) -> Resources:
-    return Resources(counts.lut, counts.ff, counts.bram, counts.dsp)
-
-
-def _checked(result: BuildResult, check: Check) -> BuildResult:
-    return replace(result, checks=(*result.checks, check))
-
-
-def _timed(result: BuildResult, what: str, started: float) -> BuildResult:
+def timed(result: BuildResult, what: str, started: float) -> BuildResult:
+    """Return a result with the seconds since `started` (of time.perf_counter)."""
     took = round(time.perf_counter() - started, 4)
     return replace(result, seconds=(*result.seconds, (what, took)))
 
@@ -347,6 +351,7 @@ def report_of(result: BuildResult) -> Json:
             fifo_sizing=_fifo_proof(result),
             cosimulated=result.cosimulated,
             synthesised=result.synthesised,
+            routed=None if result.bitstream is None else routed(result.bitstream.routed),
             checks=result.checks,
             seconds=result.seconds,
         )

@@ -13,6 +13,7 @@ class Step(Enum):
     FIFO = "fifo"
     EMIT = "emit"
     SIMULATE = "simulate"
+    BITSTREAM = "bitstream"
 
     def reaches(self, step: "Step") -> bool:
         """Return whether a build until this step includes the given one."""

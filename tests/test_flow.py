@@ -11,9 +11,10 @@ import pytest
 from hwbnn.board import find_board
 from hwbnn.emit.report import Synthesised
 from hwbnn.errors import ConfigError, MismatchError
-from hwbnn.flow import BuildConfig, BuildResult, build, files_of, frames_of, prove, report_of
+from hwbnn.flow import BuildConfig, BuildResult, build, files_of, frames_of, report_of
 from hwbnn.ir.unit import Resources
 from hwbnn.passes.folding_file import to_toml
+from hwbnn.proving import prove
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.step import Goal, Proof, Step
 
@@ -26,17 +27,36 @@ def config(small_model: Path) -> BuildConfig:
 def test_steps_are_watched_in_order(config: BuildConfig):
     seen: list[Step] = []
     result = build(config, watch=seen.append)
-    assert seen == list(Step)
-    assert [name for name, _ in result.seconds] == [step.value for step in Step]
+    steps = [step for step in Step if Step.SIMULATE.reaches(step)]
+    assert seen == steps
+    assert [name for name, _ in result.seconds] == [step.value for step in steps]
 
 
 def test_default_folding_is_as_fast_as_the_port(config: BuildConfig):
     result = build(config)
     assert result.performance is not None
     assert result.performance.period <= 2  # 16 bytes by 64 bits a cycle
-    slow = build(replace(config, board=find_board("ulx3s-85f")))
-    assert slow.performance is not None
-    assert slow.performance.period <= 16  # by 8 bits
+    assert result.design is not None
+    assert result.design.input.stream.bits <= config.board.data.bits
+
+
+def test_default_folding_keeps_up_with_a_slow_line_and_no_more(config: BuildConfig):
+    line = replace(config, board=find_board("ulx3s-85f"), until=Step.SIMULATE)
+    slow, fast = build(line), build(replace(line, maximize=Goal.FPS))
+    assert slow.performance is not None and fast.performance is not None
+    assert slow.design is not None and fast.design is not None
+    period = 16 * 261 / 255 * 10 * 50 / 3  # 16 bytes in packets, 10 bits each, 50 MHz to 3 MBaud
+    assert 16 < slow.performance.period <= period
+    assert fast.performance.period <= 16  # a byte a cycle
+    assert fast.design.input.stream.bits == 8
+    assert slow.searched is not None and slow.searched.certificate is not None
+    assert slow.searched.certificate.reason == f"the port takes {int(period)} cycles a frame"
+    family = line.board.cost_family
+    assert slow.design.resources(family).lut < fast.design.resources(family).lut
+    found = report_of(slow)
+    assert found["roofline"]["limit"] == "link"
+    assert found["roofline"]["link"]["value"] == pytest.approx(50e6 / period)
+    assert found["roofline"]["port"]["value"] == pytest.approx(50e6 / 16)
 
 
 def test_default_folding_is_slower_on_a_board_that_is_too_small(config: BuildConfig):
@@ -186,7 +206,7 @@ def test_wrong_hls_is_a_mismatch(
     def wrong(design, frames, *, work):
         return design.run(frames) + np.eye(len(frames), 4, -2, dtype=np.int64)
 
-    monkeypatch.setattr("hwbnn.flow.csim", wrong)
+    monkeypatch.setattr("hwbnn.proving.csim", wrong)
     with pytest.raises(MismatchError, match="HLS output of frame 2 must be"):
         prove(result, Proof.CSIM, work=tmp_path)
 

@@ -2,25 +2,25 @@
 """What the commands do: call the flow, then show tables or JSON."""
 
 import re
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
-from hwbnn import flow, zoo
+from hwbnn import flow, packaging, proving, zoo
 from hwbnn.board import find_board
 from hwbnn.cli import screen, tables
 from hwbnn.cli.images import PICTURES, Images, read_images
+from hwbnn.deploy.package import write_package
 from hwbnn.emit.report import Json
-from hwbnn.errors import ConfigError, ModelError, ToolError
+from hwbnn.errors import ConfigError, ModelError
 from hwbnn.frontend import input_shape, inspect_model, load_model
 from hwbnn.ir.graph import Preprocess
 from hwbnn.ir.reserved import RESERVED
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.step import Goal, Proof, Step
 from hwbnn.tools.output import result_folder, write
+from hwbnn.tools.scratch import scratch
 
 ZOO = "zoo:"
 Scale: TypeAlias = tuple[float | None, float, float]  # divisor, mean, std
@@ -40,7 +40,7 @@ def configuration(
     packed_input: bool,
     argmax: bool,
     scale: Scale,
-    until: Step,
+    until: Step | None,
     frames: int | None = None,
 ) -> flow.BuildConfig:
     """Return what the options of a command mean."""
@@ -122,20 +122,35 @@ def build(
     as_json: bool,
 ) -> None:
     """Build into a result folder that appears complete or not at all."""
-    if proofs and config.until is not Step.SIMULATE:
+    if proofs and not config.last.reaches(Step.SIMULATE):
         raise ConfigError("build: --with needs a whole build; leave --until out")
     target = output or Path(f"{config.name}-{config.board.id}")
     with result_folder(target, replace=force) as folder, screen.progress() as progress:
-        result = flow.build(config, watch=lambda step: progress.say(step.value))
+        result = flow.build(config, watch=lambda s: progress.say(s.value), say=progress.say)
         result = _prove(result, proofs, progress)
         progress.say("write")
         write(flow.files_of(result), folder, target=target)
+        _add_package(result, folder)
     report = flow.report_of(result)
     if as_json:
         screen.show_json(report)
         return
     screen.show(tables.report_tables(report))
     screen.show_note(f"Result in {target}")
+    if result.bitstream is not None and result.bitstream.routed.load:
+        screen.show_note(f"Load it there: {' '.join(result.bitstream.routed.load)}")
+
+
+def _add_package(result: flow.BuildResult, folder: Path) -> None:
+    """Write the board's package into a result, if its build went far enough."""
+    if result.performance is None:
+        return
+    try:
+        files = packaging.package_of(result)
+    except ConfigError as error:  # the model allows none; all the rest is there
+        screen.show_note(f"Without a package: {error}")
+        return
+    write_package(files, folder / packaging.package_name(result))
 
 
 def _prove(
@@ -143,15 +158,8 @@ def _prove(
 ) -> flow.BuildResult:
     for proof in proofs:
         progress.say(proof.value)
-        work = Path(tempfile.mkdtemp(prefix="hwbnn-"))
-        try:
-            result = flow.prove(result, proof, work=work)
-        except ToolError:
-            raise  # the message names a log in there
-        except BaseException:
-            shutil.rmtree(work, ignore_errors=True)
-            raise
-        shutil.rmtree(work, ignore_errors=True)
+        with scratch() as work:
+            result = proving.prove(result, proof, work=work)
     return result
 
 

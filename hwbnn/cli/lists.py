@@ -23,12 +23,19 @@ def boards(name: str | None, *, boards_dir: Path | None, as_json: bool) -> None:
 
 
 def doctor(*, as_json: bool) -> None:
-    """Show which tools are here."""
+    """Show which tools are here and work, and what can be done with them."""
     checks = tools_doctor.doctor()
+    flows = tools_doctor.flows(checks)
     if as_json:
         data = [
             {"name": c.name, "purpose": c.purpose, "found": c.found, "mend": c.mend} for c in checks
         ]
-        screen.show_json({"schema": "hwbnn/doctor@1", "tools": data})
+        can = [
+            {"boards": f.boards, "flow": f.what, "possible": f.possible, "missing": f.missing}
+            for f in flows
+        ]
+        screen.show_json({"schema": "hwbnn/doctor@1", "tools": data, "flows": can})
     else:
         screen.show(tables.doctor_table(checks))
+        screen.show("")
+        screen.show(tables.flows_table(flows))

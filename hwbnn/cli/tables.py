@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hwbnn.board import Board
     from hwbnn.emit.report import Json
     from hwbnn.frontend import Inspection
-    from hwbnn.tools.doctor import Check
+    from hwbnn.tools.doctor import Check, Flow
 
 SHOWN_FRAMES = 10
 BAR = 5
@@ -31,7 +31,7 @@ def _costs(counts: Json) -> list[str]:
     return [f"{counts['lut']:,.0f}", f"{counts['ff']:,.0f}", number(counts["bram"])]
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
+def empty_table(*columns: str, title: str | None = None) -> Table:
     """Return an empty table; a column that begins with `<` is of text, the others of numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
@@ -49,6 +49,8 @@ def report_tables(report: Json) -> RenderableType:
         parts += [_layers(report), Text()]
     if "performance" in report:
         parts += [_summary(report)]
+    if "routed" in report:
+        parts += [_routed(report["routed"]), Text()]
     if not parts:
         parts = [_input_line(report)]
     return Group(*parts, *_check_lines(report))
@@ -75,7 +77,9 @@ def _check_lines(report: Json) -> list[Text]:
 
 def _layers(report: Json) -> Table:
     resources = report["resources"]
-    table = _table("<layer", "<unit", "PE", "SIMD", "cycles", "<of slowest", "LUT", "FF", "BRAM")
+    table = empty_table(
+        "<layer", "<unit", "PE", "SIMD", "cycles", "<of slowest", "LUT", "FF", "BRAM"
+    )
     for layer in report["layers"]:
         slowest = layer["share"] >= 1
         table.add_row(
@@ -113,7 +117,7 @@ def _percent(used: float, limit: float) -> str:
 
 def _summary(report: Json) -> RenderableType:
     speed = report["performance"]
-    table = _table("<", "", "<", "<")
+    table = empty_table("<", "", "<", "<")
     rows = (
         ("throughput", "frames_per_second"),
         ("", "cycles_per_frame"),
@@ -136,17 +140,31 @@ def _summary(report: Json) -> RenderableType:
     return Group(Text(clock, "bold"), table, Text(report["bottleneck"]["text"]), *proofs, Text())
 
 
+def _routed(routed: Json) -> RenderableType:
+    """Return what a bitstream takes, and how fast it may be clocked."""
+    table = empty_table("<cells", "used", "device", "share")
+    for cell in routed["cells"]:
+        share = _percent(cell["used"], cell["available"])
+        table.add_row(cell["kind"], number(cell["used"]), number(cell["available"]), share)
+    fmax, clock = routed["fmax_mhz"]["value"], routed["clock_mhz"]["value"]
+    size, file = routed["bitstream"]["bytes"], routed["bitstream"]["file"]
+    head = Text.assemble(
+        ("routed ", "dim"), (f"Fmax {fmax:.2f} MHz", "bold"), f" at {clock:g} MHz: {file}, "
+    )
+    return Group(head + Text(f"{size:,} bytes in {routed['seconds']:.0f} s"), table)
+
+
 def _resources(report: Json) -> RenderableType:
     """Return what was counted beside what was modelled."""
     resources = report["resources"]
     origins = ("modelled", "synthesised", "limit", "board")
     headings = ("LUT", "FF", "BRAM")
-    layers = _table(
+    layers = empty_table(
         "<layer", *(f"{h}\nmodelled" for h in headings), *(f"{h}\nsynthesised" for h in headings)
     )
     for layer in report["layers"]:
         layers.add_row(layer["name"], *_costs(layer["resources"]), *_costs(layer["synthesised"]))
-    table = _table("<resource", *origins)
+    table = empty_table("<resource", *origins)
     for key in resources["board"]:
         table.add_row(key.upper(), *(number(resources[origin][key]) for origin in origins))
     return Group(layers, Text(), table)
@@ -154,7 +172,7 @@ def _resources(report: Json) -> RenderableType:
 
 def simulation_tables(found: Json) -> RenderableType:
     """Return what `simulate` shows: the first frames' outputs, accuracy and speed."""
-    table = _table("frame", "class", "<label", "truth", "<output")
+    table = empty_table("frame", "class", "<label", "truth", "<output")
     for row in found["outputs"][:SHOWN_FRAMES]:
         output = " ".join(map(str, row["output"]))
         truth = "" if row["truth"] is None else str(row["truth"])
@@ -187,7 +205,7 @@ def inspection_tables(found: Inspection) -> RenderableType:
     }
     columns = {name: numbers for name, numbers in columns.items() if any(numbers)}
     text = ("layer", "operator", "shape", "input", "weights", "output", "range")
-    table = _table(*(f"<\n{name}" for name in text), *columns)
+    table = empty_table(*(f"<\n{name}" for name in text), *columns)
     for index, layer in enumerate(found.layers):
         table.add_row(
             layer.name,
@@ -209,7 +227,7 @@ def inspection_tables(found: Inspection) -> RenderableType:
 
 def boards_table(found: Sequence[Board]) -> Table:
     """Return all boards, one a row."""
-    table = _table("<id", "<name", "<part", "LUT", "BRAM", "DSP", "MHz", "port")
+    table = empty_table("<id", "<name", "<part", "LUT", "BRAM", "DSP", "MHz", "port")
     for board in found:
         counts = board.resources
         table.add_row(
@@ -220,26 +238,36 @@ def boards_table(found: Sequence[Board]) -> Table:
             f"{counts.bram}x{counts.bram_kbit}K",
             number(counts.dsp),
             f"{board.clocks.default_mhz:g}",
-            f"{board.data.bits} bit",
+            f"{board.data.bits} bit {board.link.kind}",
         )
     return table
 
 
 def board_table(board: Board) -> RenderableType:
     """Return one board with the source of every section."""
-    table = _table("<", "<", "<")
+    table = empty_table("<", "<", "<")
     table.show_header = False
     for section, source in board.sources.items():
         values: dict[str, Any] = board.model_dump(mode="json")[section]
         for index, (key, value) in enumerate(values.items()):
-            table.add_row(f"{section}.{key}", f"{value}", Text(source if index == 0 else "", "dim"))
+            shown = f"{value:#x}" if key == "control_base" else f"{value}"
+            table.add_row(f"{section}.{key}", shown, Text(source if index == 0 else "", "dim"))
     return Group(Text(f"{board.name} ({board.id}): {board.part}, {board.family.value}"), table)
 
 
 def doctor_table(checks: Sequence[Check]) -> Table:
     """Return the tools, one a row."""
-    table = _table("<", "<tool", "<for", "<found, or what to do")
+    table = empty_table("<", "<tool", "<for", "<found, or what to do")
     for check in checks:
         mark = Text("✓", "green") if check.present else Text("-", "yellow")
         table.add_row(mark, check.name, check.purpose, Text(check.found or check.mend))
+    return table
+
+
+def flows_table(flows: Sequence[Flow]) -> Table:
+    """Return what can be done with which boards, one a row."""
+    table = empty_table("<", "<boards", "<flow", "<missing")
+    for flow in flows:
+        mark = Text("✓", "green") if flow.possible else Text("-", "yellow")
+        table.add_row(mark, flow.boards, flow.what, Text(", ".join(flow.missing)))
     return table

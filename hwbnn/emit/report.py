@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from hwbnn.board import Board
+from hwbnn.emit.roofline import ASSUMPTION, Limit, Roofline, roofline
 from hwbnn.ir.design import Design, Edge, Instance
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Permute
@@ -14,7 +15,6 @@ from hwbnn.ir.unit import Folding, Resources, Unit
 from hwbnn.sim.engine import Performance, Trace
 
 SCHEMA = "hwbnn/report@1"
-PORT_MARGIN = 1.001  # a port this little faster is as fast
 COUNTED = ("lut", "ff", "bram", "dsp")
 
 Json: TypeAlias = dict[str, Any]
@@ -97,6 +97,7 @@ class Findings:
     slowdown: str | None = None  # what keeps the design below its folding's speed
     cosimulated: Cosimulated | None = None
     synthesised: Synthesised | None = None
+    routed: Json | None = None  # section of hwbnn.emit.report_routed
     checks: tuple[Check, ...] = ()
     seconds: tuple[tuple[str, float], ...] = ()
 
@@ -126,10 +127,14 @@ def report(findings: Findings) -> Json:
         sizing = findings.fifo_sizing
         found["fifo_sizing"] = {**asdict(sizing), "text": _sizing_text(sizing)}
     if design is not None and findings.performance is not None:
-        found["performance"] = _performance(findings, design, findings.performance)
-        found["bottleneck"] = _bottleneck(findings, design, findings.performance)
+        bounds = _bounds(findings, design, findings.performance)
+        found["performance"] = _performance(findings, design, findings.performance, bounds)
+        found["roofline"] = _roofline(bounds)
+        found["bottleneck"] = _bottleneck(findings, design, findings.performance, bounds)
     if findings.cosimulated is not None:
         found["cosimulation"] = _cosimulation(findings.cosimulated, findings.clock_mhz)
+    if findings.routed is not None:
+        found["routed"] = findings.routed
     return found
 
 
@@ -235,19 +240,31 @@ def _resources(design: Design, board: Board, synthesised: Synthesised | None) ->
     return found
 
 
-def _performance(findings: Findings, design: Design, speed: Performance) -> Json:
+def _bounds(findings: Findings, design: Design, speed: Performance) -> Roofline:
+    clock = findings.clock_mhz
+    return roofline(design, findings.board, period=float(speed.period), clock_mhz=clock)
+
+
+def _performance(findings: Findings, design: Design, speed: Performance, bounds: Roofline) -> Json:
     clock = findings.clock_mhz * 1e6
-    period = float(speed.period)
-    frame_bits = _frame_bits(design)
-    port = findings.board.frames_per_second(frame_bits, clock_mhz=findings.clock_mhz)
     return {
-        "cycles_per_frame": figure(period, "cycles/frame"),
-        "frames_per_second": figure(clock / period, "frames/s"),
+        "cycles_per_frame": figure(float(speed.period), "cycles/frame"),
+        "frames_per_second": figure(bounds.accelerator, "frames/s"),
         "latency_cycles": figure(speed.first_frame, "cycles"),
         "latency_us": figure(speed.first_frame / clock * 1e6, "us"),
-        "port_frames_per_second": figure(port, "frames/s"),
-        "board_frames_per_second": figure(min(port, clock / period), "frames/s"),
-        "frame_bits": frame_bits,
+        "port_frames_per_second": figure(bounds.board, "frames/s"),
+        "board_frames_per_second": figure(min(bounds.board, bounds.accelerator), "frames/s"),
+        "frame_bits": _frame_bits(design),
+    }
+
+
+def _roofline(bounds: Roofline) -> Json:
+    return {
+        "accelerator": figure(bounds.accelerator, "frames/s"),
+        "port": figure(bounds.port, "frames/s"),
+        "link": None if bounds.link is None else figure(bounds.link, "frames/s"),
+        "limit": bounds.limit.value,
+        "assumption": ASSUMPTION,
     }
 
 
@@ -268,19 +285,18 @@ def _frame_bits(design: Design) -> int:
     return stream.dtype.bits * stream.elements * stream.vectors
 
 
-def _bottleneck(findings: Findings, design: Design, speed: Performance) -> Json:
-    port = findings.board.frames_per_second(_frame_bits(design), clock_mhz=findings.clock_mhz)
-    fps = findings.clock_mhz * 1e6 / float(speed.period)
+def _bottleneck(findings: Findings, design: Design, speed: Performance, bounds: Roofline) -> Json:
     found: Json = {"name": speed.bottleneck, "cycles": design.bound, "relief": None}
     if findings.slowdown is not None:
         found["text"] = f"FIFOs keep the design below its folding's speed: {findings.slowdown}."
         return found
     smaller = "" if findings.graph.packed else "; a smaller input (--packed-input) would help"
-    if port <= fps * PORT_MARGIN:
+    if bounds.limit is not Limit.ACCELERATOR:
         found["name"] = findings.board.data.port
         found["text"] = (
-            f"The board's port {findings.board.data.port} brings {port:,.0f} frames/s, and the "
-            f"design takes {fps:,.0f}: more parallelism would not help{smaller}."
+            f"The board's port {findings.board.data.port} brings {bounds.board:,.0f} frames/s, "
+            f"and the design takes {bounds.accelerator:,.0f}: more parallelism would not help"
+            f"{smaller}."
         )
     elif speed.bottleneck not in [instance.name for instance in design.instances]:
         found["text"] = (

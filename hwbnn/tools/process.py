@@ -22,6 +22,13 @@ class Finished:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Ended(Finished):
+    """A program that ended, well or not; status: 0, or what went wrong by its own count."""
+
+    status: int
+
+
 def run(
     argv: Sequence[str | Path],
     *,
@@ -36,6 +43,26 @@ def run(
     `mend` says how to get the program; `environment` adds variables to this process's own.
     A missing program, a status other than 0 and `timeout` (seconds) are ToolErrors.
     """
+    ended = run_to_end(argv, cwd=cwd, mend=mend, log=log, timeout=timeout, environment=environment)
+    if ended.status != 0:
+        where = f"; see {log}" if log is not None else ""
+        raise ToolError(
+            f"{Path(argv[0]).name}: must end with status 0, not {ended.status}: "
+            f"{first_error(ended.output)}{where}"
+        )
+    return Finished(ended.output, ended.seconds)
+
+
+def run_to_end(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path,
+    mend: str = "install it, or add its folder to PATH",
+    log: Path | None = None,
+    timeout: float | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a program as `run` does, but leave the meaning of its status to the caller."""
     name = Path(argv[0]).name
     started = time.monotonic()
     with _opened(log) as sink:
@@ -61,15 +88,10 @@ def run(
                 "look for a hang, or allow more time"
             ) from error
         finally:
-            _stop(process)
+            stop(process)
         sink.seek(0)
         output = sink.read().decode(errors="replace")
-    if status != 0:
-        where = f"; see {log}" if log is not None else ""
-        raise ToolError(
-            f"{name}: must end with status 0, not {status}: {first_error(output)}{where}"
-        )
-    return Finished(output, time.monotonic() - started)
+    return Ended(output, time.monotonic() - started, status)
 
 
 def first_error(output: str) -> str:
@@ -90,7 +112,8 @@ def _opened(log: Path | None) -> IO[bytes]:
     return log.open("w+b")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program that still runs, with all that it has started."""
     if process.poll() is not None:
         return
     if os.name == "posix":

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hwbnn.emit.file_set import FileSet
+from hwbnn.emit.yosys_script import emit_maps, synthesis
 from hwbnn.errors import ToolError
 from hwbnn.ir.unit import Family
-from hwbnn.resources import Room, read_text
 from hwbnn.tools.process import run
 from hwbnn.tools.rtlil import Netlist
+from hwbnn.tools.scratch import put
 
 AT_ONCE = Path(__file__).with_name("at_once.py")
 SHARE = 200_000  # characters of RTLIL that a process takes, unless one module alone is more
@@ -28,27 +29,20 @@ _PYOSYS = (
 )
 
 # LUT sites of a cell: LUT6_2 is one site with two outputs, RAM32M and RAM64M take a slice of four;
-# of ECP5 a carry cell takes two LUT4s, distributed RAM of 16 x 4 bits three slices of two.
+# of ECP5 a carry cell takes two LUT4s, distributed RAM of 16 x 4 bits three slices of two; of iCE40
+# a carry cell shares a logic cell with a LUT.
 _LUT_SITES: Mapping[str, float] = {
     "LUT6_2": 1, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4,
     "RAM32X1S": 1, "RAM64X1S": 1, "SRL16E": 1, "SRLC32E": 1,
-    "CCU2C": 2, "TRELLIS_DPR16X4": 6,
+    "CCU2C": 2, "TRELLIS_DPR16X4": 6, "SB_LUT4": 1,
 }  # fmt: skip
 _BLOCKS: Mapping[str, float] = {
-    "RAMB36E1": 1, "RAMB18E1": 0.5, "DP16KD": 1, "PDPW16KD": 1,
+    "RAMB36E1": 1, "RAMB18E1": 0.5, "DP16KD": 1, "PDPW16KD": 1, "SB_RAM40_4K": 1,
 }  # fmt: skip
-_FLIP_FLOPS = ("FD", "TRELLIS_FF", "LD")
-_DSPS = ("DSP48E1", "MULT18X18D")
+_FLIP_FLOPS = ("FD", "TRELLIS_FF", "LD", "SB_DFF")
+_DSPS = ("DSP48E1", "MULT18X18D", "SB_MAC16")
 
-# No DSP: Yosys would spend one on every product of two small numbers.
-_SYNTH = {
-    Family.XC7: "synth_xilinx -family xc7 -noiopad -noclkbuf -nodsp -flatten",
-    Family.ECP5: "synth_ecp5 -nowidelut -nodsp",
-}
 _NETLIST = "-nobram -nolutram -nosrl"
-_MEMORY_LABEL = {Family.XC7: "map_memory", Family.ECP5: "map_ram"}
-# Shallower ones are functions of few bits, which abc shares between the columns.
-_ROMS = "t:$mem_v2 a:rom_style=distributed %i r:SIZE>8 %i"
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,8 @@ class Counts:
     @property
     def logic(self) -> int:
         """LUT cells alone, as Yosys counts them."""
-        return sum(n for cell, n in self.cells.items() if cell.startswith("LUT") or cell == "INV")
+        luts = ("LUT", "SB_LUT")
+        return sum(n for cell, n in self.cells.items() if cell.startswith(luts) or cell == "INV")
 
     @property
     def lut_memory(self) -> float:
@@ -83,8 +78,8 @@ class Counts:
 
     @property
     def carry(self) -> int:
-        """CARRY4 or CCU2C cells."""
-        return self._sum(("CARRY4", "CCU2C"))
+        """CARRY4, CCU2C or SB_CARRY cells."""
+        return self._sum(("CARRY4", "CCU2C", "SB_CARRY"))
 
     @property
     def ff(self) -> int:
@@ -93,12 +88,12 @@ class Counts:
 
     @property
     def bram(self) -> float:
-        """BRAM36 (an 18 is a half), or EBR."""
+        """BRAM36 (an 18 is a half), or EBR of 18 or 4 Kbit."""
         return sum(n * _BLOCKS.get(cell, 0) for cell, n in self.cells.items())
 
     @property
     def dsp(self) -> int:
-        """DSP48E1 or MULT18X18D."""
+        """DSP48E1, MULT18X18D or SB_MAC16."""
         return self._sum(_DSPS)
 
     def _sum(self, prefixes: tuple[str, ...]) -> int:
@@ -171,9 +166,10 @@ def _shares(design: Netlist, modules: set[str]) -> list[list[str]]:
 
 def _job(part: str, name: str, family: Family, work: Path) -> str:
     (work / f"{name}.il").write_text(part)
+    put(emit_maps(family), work)
     script = (
         f"read_rtlil {name}.il",
-        *_synth(_SYNTH[family], family, work),
+        *synthesis(family),
         f"tee -q -o {name}_stat.json stat -json",
     )
     _write(script, work, name)
@@ -185,6 +181,21 @@ def available() -> bool:
     return _native() or _yowasp() is not None
 
 
+def run_script(script: str, *, work: Path, timeout: float | None = None) -> float:
+    """Run a script that stands in folder `work`, there; return the seconds that it took.
+
+    What Yosys says is in the script's name with `.log`.
+    """
+    done = run(
+        [*_yosys(), script],
+        cwd=work,
+        mend=YOSYS_MEND,
+        log=work / Path(script).with_suffix(".log"),
+        timeout=timeout,
+    )
+    return done.seconds
+
+
 def netlist(files: FileSet, top: str, instance: str, *, work: Path) -> FileSet:
     """Map one instance of module `top` to xc7 cells: module `gates`, and the cells' behaviour.
 
@@ -192,6 +203,7 @@ def netlist(files: FileSet, top: str, instance: str, *, work: Path) -> FileSet:
     """
     argv = _yosys()
     _elaborate(argv, files, top, work)
+    put(emit_maps(Family.XC7), work)
     instances = Netlist.parse((work / f"{top}.il").read_text()).instances(f"\\{top}")
     script = (
         f"read_rtlil {top}.il",
@@ -200,7 +212,7 @@ def netlist(files: FileSet, top: str, instance: str, *, work: Path) -> FileSet:
         "proc",
         "setattr -unset ram_style */m:*",
         "setattr -unset rom_style */m:* */a:rom_style=distributed %d",
-        *_synth(f"{_SYNTH[Family.XC7]} -top gates {_NETLIST}", Family.XC7, work),
+        *synthesis(Family.XC7, options=f"-top gates {_NETLIST}"),
         "setundef -zero",
         "write_verilog -noattr gates.sv",
     )
@@ -216,9 +228,7 @@ def netlist(files: FileSet, top: str, instance: str, *, work: Path) -> FileSet:
 def _elaborate(
     argv: list[str], files: FileSet, top: str, work: Path, *, timeout: float | None = None
 ) -> float:
-    for path, data in files.files.items():
-        (work / path).parent.mkdir(parents=True, exist_ok=True)
-        (work / path).write_bytes(data)
+    put(files, work)
     sources = sorted(path for path in files.files if path.endswith(".sv"))
     script = (
         # Deferred: a module's memory files are named by parameters.
@@ -227,21 +237,6 @@ def _elaborate(
         f"write_rtlil {top}.il",
     )
     return _run(argv, script, work, f"{top}_read", timeout=timeout)
-
-
-def _synth(command: str, family: Family, work: Path) -> tuple[str, ...]:
-    # Distributed ROMs go to LUTs as they are, before the rest of the memories (rtl/yosys/rom.v).
-    label, maps = _MEMORY_LABEL[family], ("rom.v", f"rom_{family.value}.v")
-    for name in maps:
-        (work / name).write_text(read_text(Room.RTL, f"yosys/{name}"))
-    return (
-        f"{command} -run :{label}",
-        f"select -set roms {_ROMS}",
-        "memory_nordff @roms",
-        f"select -set roms {_ROMS}",
-        f"techmap {' '.join(f'-map {name}' for name in maps)} @roms",
-        f"{command} -run {label}:",
-    )
 
 
 def _primitives(cells: Mapping[str, int], modules: set[str]) -> dict[str, int]:

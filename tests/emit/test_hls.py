@@ -171,7 +171,7 @@ def test_tcl_builds_the_project(tmp_path) -> None:
         "create_clock -period 10 -name default",
         "csim_design -argv ROOT/tb",
         "csynth_design",
-        "export_design -format ip_catalog",
+        "export_design -format ip_catalog -vendor hwbnn -library hls -ipname mlp -version 1.0",
     ]
 
 
