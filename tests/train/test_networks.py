@@ -199,9 +199,10 @@ def test_layout_of_alexnet() -> None:
 def test_layout_of_a_dense_layer_and_of_a_transition() -> None:
     net = replace(DENSE["binarydensenet28"], blocks=(1, 1, 1, 1))
     dense = ["Dense", "BatchNorm2d", "ConstantPad2d", "QuantIdentity", "QuantConv2d"]
-    transition = ["BatchNorm2d", "MaxPool2d", "QuantReLU", "QuantConv2d"]
+    sums = ["QuantConv2d", "QuantIdentity"]  # in fixed point
+    transition = ["BatchNorm2d", "MaxPool2d", "QuantReLU", *sums]
     end = ["BatchNorm2d", "QuantReLU", "Mean", "Flatten", "QuantLinear"]
-    start = ["Centre", "QuantIdentity", "QuantConv2d"]
+    start = ["Centre", "QuantIdentity", *sums]
     middle = [*dense, *(transition + dense) * 3, *end]
     assert layout(net.build(STE, (3, 49, 64), CLASSES).features) == [*start, *middle]
     large = ["BatchNorm2d", "QuantReLU", "MaxPool2d"]
@@ -222,9 +223,10 @@ def test_layout_of_a_residual_layer() -> None:
     walked = layout(net.build(STE, (3, 32, 32), CLASSES).features)
     term = ["BatchNorm2d", "QuantIdentity"]
     plain = ["Residual", "ConstantPad2d", "QuantIdentity", "QuantConv2d", *term]
-    shortcut = ["AvgPool2d", "QuantIdentity", "QuantConv2d", *term]
+    sums = ["QuantConv2d", "QuantIdentity"]  # in fixed point
+    shortcut = ["AvgPool2d", "QuantIdentity", *sums, *term]
     assert walked == [
-        "Centre", "QuantIdentity", "QuantConv2d", *term, *plain * 2,
+        "Centre", "QuantIdentity", *sums, *term, *plain * 2,
         *(plain + shortcut + plain) * 3,
         "QuantReLU", "Mean", "Flatten", "QuantLinear",
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 // What the xc7 primitives that the library names compute (UG953), for simulation in tests.
 // verilator lint_off DECLFILENAME
 // verilator lint_off UNUSEDSIGNAL
+// verilator lint_off UNUSEDPARAM
 module LUT6 #(
     parameter logic [63:0] INIT = 0
 ) (
