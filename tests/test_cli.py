@@ -145,7 +145,8 @@ def test_build(hwbnn: Run, small_model: Path, tmp_path: Path):
 
 
 def test_build_json_is_the_report(hwbnn: Run, small_model: Path, tmp_path: Path):
-    ran = hwbnn("build", small_model, "-b", "ulx3s-85f", "-o", tmp_path / "out", "--json")
+    until = "--until", "simulate"
+    ran = hwbnn("build", small_model, "-b", "ulx3s-85f", *until, "-o", tmp_path / "out", "--json")
     assert ran.json == json.loads((tmp_path / "out/report.json").read_text())
     assert "UART" in ran.json["bottleneck"]["text"]
 
@@ -178,7 +179,7 @@ def test_design_has_a_legal_name(
     assert (tmp_path / "out/rtl" / f"{name}.sv").is_file()
 
 
-@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize("step", [step for step in Step if Step.SIMULATE.reaches(step)])
 def test_until(hwbnn: Run, small_model: Path, tmp_path: Path, step: Step):
     out = tmp_path / "out"
     assert (

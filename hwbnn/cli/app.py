@@ -18,7 +18,7 @@ from hwbnn.step import Proof, Step
 SIMULATE = "simulate"
 EXIT_STATUS = (
     "Exit status: 0 done, 2 usage, 3 model, 4 choice (folding, board, option), 5 tool missing or "
-    "failed, 6 output folder, 7 proof failed, 70 internal error, 130 interrupted."
+    "failed, 6 output folder, 7 proof failed, 8 board, 70 internal error, 130 interrupted."
 )
 
 app = typer.Typer(
@@ -93,7 +93,13 @@ def build(
         typer.Option("--output", "-o", metavar="DIR", help="Result folder; else MODEL-BOARD."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier result.")] = False,
-    until: Annotated[Step, typer.Option(help="Last step.")] = Step.SIMULATE,
+    until: Annotated[
+        Step | None,
+        typer.Option(
+            help="Last step; else simulate, and bitstream where open tools make one.",
+            show_default=False,
+        ),
+    ] = None,
     proofs: Annotated[
         list[Proof] | None, typer.Option("--with", help="Also run this tool; may be repeated.")
     ] = None,
@@ -111,7 +117,7 @@ def build(
     input_std: o.Std = 1.0,
     as_json: o.AsJson = False,
 ) -> None:
-    """Build an accelerator: RTL and HLS projects, golden vectors, report."""
+    """Build an accelerator: RTL and HLS projects, golden vectors, report, bitstream."""
     from hwbnn.cli import commands
 
     config = commands.configuration(
@@ -213,6 +219,92 @@ _add(Proof.SYNTH.value, "Count the RTL's resources with Yosys.", Step.FIFO)
 
 app.command()(summary)
 app.command()(training.train)
+
+
+@app.command()
+def package(
+    result: o.Package,
+    bitstream: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Made elsewhere; else what the result's chip/ holds."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else in its place.")
+    ] = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Put a bitstream into the package that `build` has made."""
+    from hwbnn.cli import deploying
+
+    deploying.make_package(result, bitstream=bitstream, output=output, as_json=as_json)
+
+
+@app.command()
+def deploy(
+    package: o.Package,
+    host: Annotated[
+        str,
+        typer.Argument(
+            metavar="[USER@]HOST",
+            help="Board, as ssh knows it; or usb, to load a board with a serial line.",
+        ),
+    ],
+    port: o.Port = None,
+    identity: o.Identity = None,
+    folder: o.Folder = o.BOARD_FOLDER,
+    as_json: o.AsJson = False,
+) -> None:
+    """Put a package on a board, whole or not at all; the board needs no internet."""
+    from hwbnn.cli import deploying
+
+    reach = deploying.Reach(port, identity, folder)
+    deploying.deploy_package(package, host, reach=reach, as_json=as_json)
+
+
+@app.command()
+def run(
+    package: o.Package,
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGES...", help="Pictures, .npy, .npz (images, labels), or folders of them."
+        ),
+    ],
+    on: o.On = o.SIMULATION,
+    back_end: o.BackEnd = None,
+    port: o.Port = None,
+    identity: o.Identity = None,
+    folder: o.Folder = o.BOARD_FOLDER,
+    as_json: o.AsJson = False,
+) -> None:
+    """Classify images on a board, real or simulated."""
+    from hwbnn.cli import deploying
+
+    reach = deploying.Reach(port, identity, folder)
+    deploying.run(package, images, on=on, back_end=back_end, reach=reach, as_json=as_json)
+
+
+@app.command()
+def bench(
+    package: o.Package,
+    on: o.On = o.SIMULATION,
+    frames: Annotated[
+        int | None,
+        typer.Option("--frames", "-n", metavar="N", min=1, help="Else 1000, simulated 64."),
+    ] = None,
+    back_end: o.BackEnd = None,
+    port: o.Port = None,
+    identity: o.Identity = None,
+    folder: o.Folder = o.BOARD_FOLDER,
+    as_json: o.AsJson = False,
+) -> None:
+    """Measure rate and latency on a board, by stage, and cycles next to the prediction."""
+    from hwbnn.cli import deploying
+
+    reach = deploying.Reach(port, identity, folder)
+    deploying.measure(
+        package, on=on, frames=frames, back_end=back_end, reach=reach, as_json=as_json
+    )
 
 
 @app.command()

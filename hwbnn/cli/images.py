@@ -13,23 +13,25 @@ from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import IntArray
 
 PICTURES = (".png", ".bmp", ".pgm", ".jpg", ".jpeg")
+SUFFIXES = (".npy", ".npz", *PICTURES)
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Pixels (frames, elements), and the true label of each frame, if it is known."""
+    """Pixels (frames, elements); the true label of each frame, if it is known; where it is from."""
 
     pixels: IntArray
     labels: IntArray | None = None
+    names: tuple[str, ...] = ()
 
 
 def read_images(files: Sequence[Path], *, colour: bool = False) -> Images:
     """Return the images of .npy, .npz (images, labels) and picture files, one after the other.
 
-    Pixels of arrays are in the model's own order. Pictures are read as grey, or as red, green and
-    blue planes if colour.
+    A folder stands for the files of these kinds in it, by name. Pixels of arrays are in the model's
+    own order. Pictures are read as grey, or as red, green and blue planes if colour.
     """
-    parts = [_read(file, colour=colour) for file in files]
+    parts = [_read(file, colour=colour) for file in image_files(files)]
     sizes = {part.pixels.shape[1] for part in parts}
     if len(sizes) > 1:
         raise ConfigError(f"images: all must have as many pixels, not {sorted(sizes)}")
@@ -37,13 +39,29 @@ def read_images(files: Sequence[Path], *, colour: bool = False) -> Images:
     return Images(
         np.concatenate([part.pixels for part in parts]),
         np.concatenate(labels) if len(labels) == len(parts) else None,
+        tuple(name for part in parts for name in part.names),
     )
+
+
+def image_files(paths: Sequence[Path]) -> list[Path]:
+    """Return files as they are, and the images of folders, by name."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        held = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+        if not held:
+            choices = ", ".join(SUFFIXES)
+            raise ConfigError(f"{path}: folder must hold images ({choices}), not none; name others")
+        found += held
+    return found
 
 
 def _read(file: Path, *, colour: bool) -> Images:
     suffix = file.suffix.lower()
-    if suffix not in (".npy", ".npz", *PICTURES):
-        choices = ", ".join((".npy", ".npz", *PICTURES))
+    if suffix not in SUFFIXES:
+        choices = ", ".join(SUFFIXES)
         raise ConfigError(f"{file}: images must be one of {choices}; convert them")
     try:
         match suffix:
@@ -59,7 +77,9 @@ def _read(file: Path, *, colour: bool) -> Images:
             f"{file}: images must be readable, not fail: {reason}; save them again"
         ) from error
     images = _pixels(file, pixels)
-    return Images(images, _labels(file, labels, frames=len(images)))
+    count = len(images)
+    names = (str(file),) if suffix in PICTURES else tuple(f"{file}[{i}]" for i in range(count))
+    return Images(images, _labels(file, labels, frames=count), names)
 
 
 def _array(file: Path) -> Any:

@@ -11,6 +11,9 @@ from hwbnn.step import Goal
 
 FOLDING = "Folding"
 INPUT = "Input and output"
+SSH = "Over ssh"
+SIMULATION = "simulation"
+BOARD_FOLDER = "hwbnn"
 
 
 def _note_json(context: typer.Context, value: bool) -> bool:
@@ -64,7 +67,11 @@ Maximize: TypeAlias = Annotated[
 ]
 Clock: TypeAlias = Annotated[
     float | None,
-    typer.Option("--clock-mhz", metavar="MHZ", help="Clock; without it the board's default."),
+    typer.Option(
+        "--clock-mhz",
+        metavar="MHZ",
+        help="Clock; else the board's default, and of a bitstream the highest that closes.",
+    ),
 ]
 PackedInput: TypeAlias = Annotated[
     bool,
@@ -103,6 +110,41 @@ Images: TypeAlias = Annotated[
 Frames: TypeAlias = Annotated[
     int | None,
     typer.Option("--frames", "-n", metavar="N", min=1, help="The first N images only."),
+]
+Package: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="PACKAGE", help="Package, or a result folder that holds one.")
+]
+On: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="PLACE",
+        help="simulation; local: this machine is the board; uart:PORT or /dev/tty...: a board on a "
+        "serial line; ssh:[USER@]HOST: where `hwbnn deploy` has put the package.",
+    ),
+]
+BackEnd: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Of the driver, local or over ssh: pynq, linux or uart:PORT. Else the usual one.",
+    ),
+]
+Port: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, max=65535, metavar="N", help="The ssh server's port.", rich_help_panel=SSH),
+]
+Identity: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Private key to log in with.", rich_help_panel=SSH),
+]
+Folder: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="PATH",
+        help="For packages on the board, in the home folder or from /.",
+        rich_help_panel=SSH,
+    ),
 ]
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout.", callback=_note_json)

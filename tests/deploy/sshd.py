@@ -21,7 +21,7 @@ from hwbnn.deploy.ssh import Login
 SERVER = Path("/usr/sbin/sshd")
 SFTP = Path("/usr/lib/openssh/sftp-server")
 SEPARATION = Path("/run/sshd")  # which Debian makes at boot
-PROGRAMS = ("sh", "bash", "rm", "id", "env", "head", "kill", "cat")
+PROGRAMS = ("sh", "bash", "rm", "id", "env", "dd", "mv", "sleep")
 CONFIG = """\
 ListenAddress 127.0.0.1
 Port {port}
@@ -36,9 +36,10 @@ PermitRootLogin prohibit-password
 PrintMotd no
 Subsystem sftp {folder}/sftp
 ForceCommand {folder}/enter
-"""
+SetEnv SHLVL=2
+"""  # SHLVL: Debian's bash reads ~/.bashrc for sshd, but not in an inner shell
 ENTER = """\
-export HOME={folder}/home PATH={folder}/bin PYTHONPATH={folder}/modules
+export SESSION=$PPID HOME={folder}/home PATH={folder}/bin PYTHONPATH={folder}/modules
 cd {folder}/home
 exec sh -c "$SSH_ORIGINAL_COMMAND"
 """  # whatever the user's own shell has set up

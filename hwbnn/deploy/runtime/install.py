@@ -149,7 +149,6 @@ def _switch(folder: Path, version: str, link: Path) -> str | None:
     before = os.readlink(str(current)) if current.is_symlink() else None
     link.symlink_to(version)
     link.replace(current)
-    os.sync()
     if before != version:
         for entry in folder.iterdir():
             if VERSION.fullmatch(entry.name) and entry.name not in (version, before):
