@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit: the cheapest folding for a rate, and the fastest folding that fits a board."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.unit import Family, Resources
-from hwbnn.passes.balance import Balance
+from hwbnn.passes.balance import Balance, Balanced
 from hwbnn.passes.fold import with_units
 from hwbnn.passes.search import UNLIMITED, Found, search
 from hwbnn.passes.search_space import (
@@ -23,6 +23,8 @@ from hwbnn.passes.search_space import (
     prices,
 )
 
+TRIED_PACES = 32  # from the slowest on, until a design fits
+PRICES = 5  # of LUTs and block RAMs that are tried where streams part and meet
 WORDS = ("LUTs", "flip-flops", "block RAMs", "DSPs")
 
 
@@ -222,7 +224,7 @@ def _balanced(task: _Task, *, target: int, least: int) -> Searched:
 
 
 def _balance(task: _Task, *, floor: int) -> Balance:
-    return Balance(
+    return Balance.of(
         task.design,
         floor=floor,
         limit=task.limit,
@@ -231,29 +233,53 @@ def _balance(task: _Task, *, floor: int) -> Balance:
     )
 
 
-def _fastest_balanced(task: _Task, *, floor: int) -> Searched:
-    """Halve the numbers of cycles that units may take until the fewest that fit are left."""
-    balance, limit = _balance(task, floor=floor), task.limit
-    paces = balance.paces
+def _slowest_that_fits(balance: Balance) -> Balanced | None:
     # What is slower is mostly, not always, cheaper: converters are left out of the choice.
-    slowest_first = (balance.within(pace) for pace in reversed(paces))
-    found = next((one for one in slowest_first if one.resources.within(limit)), None)
+    room, paces = in_parts(balance.limit), balance.paces
+    some = paces[:: -max(1, len(paces) // TRIED_PACES)]
+    possible = (pace for pace in some if (balance.alone(pace).sum(axis=0) <= room).all())
+    slowest_first = (balance.within(pace) for pace in possible)
+    return next((one for one in slowest_first if one.resources.within(balance.limit)), None)
+
+
+def _dearer(balance: Balance, cost: Resources) -> Resources:
+    """Return prices of which that of what is nearest to its limit, or most above it, is doubled."""
+    now, limit = balance.dearer, balance.limit
+    if cost.lut * limit.bram > cost.bram * limit.lut:
+        return replace(now, lut=2 * now.lut)
+    return replace(now, bram=2 * now.bram)
+
+
+def _fastest_balanced(task: _Task, *, floor: int) -> Searched:
+    """Take the fastest that is found at several prices of LUTs and block RAMs."""
+    balance, best = _balance(task, floor=floor), None
+    first = balance.within(balance.paces[-1]).resources
+    alone = balance.alone(balance.paces[-1]).tolist()
+    for _ in range(PRICES):
+        found = _fastest_at(balance)
+        if found is not None and (best is None or found.cycles < best.cycles):
+            best = found
+        now = balance.within(balance.paces[-1]) if found is None else found
+        balance = balance.at(_dearer(balance, now.resources))
+    if best is None:
+        raise ConfigError(_too_large(task.design, in_parts(first), alone, task.limit))
+    return Searched(best.design, best.cycles, best.resources, None)
+
+
+def _fastest_at(balance: Balance) -> Balanced | None:
+    """Halve the numbers of cycles that units may take until the fewest that fit are left."""
+    found, paces = _slowest_that_fits(balance), balance.paces
     if found is None:
-        least = balance.within(paces[-1]).resources
-        raise ConfigError(
-            f"{task.design.name}: design must fit {_amounts(range(4), in_parts(limit))}, not "
-            f"{_amounts(range(4), in_parts(least))}, at its cheapest folding; choose a larger "
-            "board or a smaller network"
-        )
+        return None
     failed, last = -1, len(paces) - 1
     while last - failed > 1:
         middle = (last + failed) // 2
         faster = balance.within(paces[middle])
-        if faster.resources.within(limit):
+        if faster.resources.within(balance.limit):
             found, last = faster, middle
         else:
             failed = middle
-    return Searched(found.design, found.cycles, found.resources, None)
+    return found
 
 
 # ---- what does not fit ---------------------------------------------------------------------------
@@ -264,15 +290,22 @@ def _misfit(space: Space, design: Design, limit: Resources) -> str:
     chain = space.within(space.slowest)
     found = search(chain, target=space.slowest, price=prices(limit), limit=UNLIMITED)
     assert found is not None, "the slowest choices need no converters that are slower"
-    most = in_parts(limit)
-    over = [kind for kind, amount in enumerate(found.cost) if amount > most[kind]]
-    excess = [amount - room for amount, room in zip(found.cost, most, strict=True)]
-    worst = max(over, key=lambda kind: excess[kind] / max(1, most[kind]))
     costs = [in_parts(unit.resources(space.family)) for unit in space.units(found.choices)]
-    index = max(range(len(costs)), key=lambda i: costs[i][worst])
-    layer, largest = design.instances[index].name, costs[index]
+    return _too_large(design, found.cost, costs, limit)
+
+
+def _too_large(
+    design: Design, cost: Sequence[int], units: Sequence[Sequence[int]], limit: Resources
+) -> str:
+    """Say by how much a cost, in parts, is too large, and which of the units is largest."""
+    most = in_parts(limit)
+    over = [kind for kind, amount in enumerate(cost) if amount > most[kind]]
+    excess = [amount - room for amount, room in zip(cost, most, strict=True)]
+    worst = max(over, key=lambda kind: excess[kind] / max(1, most[kind]))
+    index = max(range(len(units)), key=lambda i: units[i][worst])
+    layer, largest = design.instances[index].name, units[index]
     return (
-        f"{design.name}: design must fit {_amounts(over, most)}, not {_amounts(over, found.cost)} "
+        f"{design.name}: design must fit {_amounts(over, most)}, not {_amounts(over, cost)} "
         f"({_amounts(over, excess)} too many), at its cheapest folding; the largest layer is "
         f"{layer} with {_amounts([worst], largest)}; choose a larger board or a smaller network"
     )
