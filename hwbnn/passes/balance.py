@@ -19,6 +19,9 @@ from hwbnn.passes.fold import with_units
 from hwbnn.passes.search_space import PARTS, Choice, all_choices, in_parts, prices, with_least_fifos
 
 
+PLAIN = Resources(1, 1, 1, 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Balanced:
     """A folded design, not yet adapted; cycles and resources with converters and least FIFOs."""
@@ -69,7 +72,7 @@ class Balance:
     limit: Resources
     family: Family
     choices: tuple[_Costed, ...]
-    dearer: Resources = Resources(1, 1, 1, 1)
+    dearer: Resources = PLAIN
 
     @classmethod
     def of(
@@ -84,7 +87,7 @@ class Balance:
         """Return the choices of `floor` cycles and more at the plain prices."""
         every = all_choices(design, floor=floor, port_bits=port_bits)
         choices = (_Costed(options, _parts(unit, options, family)) for unit, options in every)
-        return cls(design, floor, limit, family, tuple(choices)).at(cls.dearer)
+        return cls(design, floor, limit, family, tuple(choices)).at(PLAIN)
 
     def at(self, dearer: Resources) -> "Balance":
         """Return the same choices at other prices."""

@@ -102,7 +102,7 @@ def test_what_does_not_fit(graphs: list[Graph]) -> None:
     with pytest.raises(ConfigError, match="design must fit 10 LUTs, .* at its cheapest folding"):
         fastest_folding(design, limit=small, family=XC7, port_bits=64)
     _, least = slowest_of_fastest(design)
-    slow = Balance(design, floor=least, limit=PYNQ.limit, family=XC7).within(4 * least)
+    slow = Balance.of(design, floor=least, limit=PYNQ.limit, family=XC7).within(4 * least)
     room = Resources(slow.resources.lut + 1, PYNQ.limit.ff, slow.resources.bram, 1)
     with pytest.raises(UnreachableTargetError, match="no faster folding was found that fits"):
         cheapest_folding(design, target_cycles=least, limit=room, family=XC7)
