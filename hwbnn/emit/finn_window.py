@@ -29,12 +29,11 @@ def windows(place: Emitted, unit: SlidingWindow) -> Tensor:
     pe = _pool_lanes(place)
     lanes = word if pe is None else max(word, pe)  # the pool's order of channels follows its PE
     x = place.take(shape=(1, w.height, w.width, unit.channels), lanes=lanes)
+    meaning = replace(x.meaning, order=_by_channel(w.sources.reshape(-1), unit.channels))
     if any(w.padding):
         _check_padding(place, unit, x)
         x = _padded(place, x, w)
-    order = _row_order(w, unit.channels)
     parallel = unit.wide and pe is None
-    meaning = Meaning(edge, order)
     return _generator(place, x, w, edge, meaning, parallel=parallel, depthwise=pe is not None)
 
 
@@ -49,8 +48,8 @@ def pool_windows(place: Emitted, *, pe: int, taps: int) -> Tensor:
     assert height * width == taps, (shape, taps)
     x = place.take(lanes=pe)
     window = Window(height, width, (height, width))
-    name, meaning = f"{place.edge()}_windows", Meaning(x.meaning.edge)
-    return _generator(place, x, window, name, meaning, parallel=False, depthwise=True)
+    name = f"{place.edge()}_windows"
+    return _generator(place, x, window, name, x.meaning, parallel=False, depthwise=True)
 
 
 def _generator(
@@ -66,10 +65,7 @@ def _generator(
     channels, size = x.channels, [x.shape[1], x.shape[2]]
     shape = (1, w.out_height, w.out_width, w.taps * channels)
     lanes = x.lanes * w.taps if parallel else x.lanes
-    values = replace(
-        meaning, factor=x.meaning.factor, offset=x.meaning.offset, divisor=x.meaning.divisor
-    )
-    made = Tensor(name, shape, x.dtype, lanes, values)
+    made = Tensor(name, shape, x.dtype, lanes, meaning)
     attributes = {
         "ConvKernelDim": list(w.kernel),
         "IFMChannels": channels,
@@ -152,14 +148,6 @@ def _reader(place: Emitted) -> object:
             return unit
         (edge,) = place.design.out_of(edge.consumer.instance)
     return None
-
-
-def _row_order(w: Window, channels: int) -> IntArray:
-    """Where each element of FINN's windows, taps row by row, stands among ours, by columns."""
-    tap = np.empty(w.taps, np.int64)
-    tap[w.by_columns] = np.arange(w.taps)
-    positions = (np.arange(w.positions)[:, None] * w.taps + tap).reshape(-1)
-    return _by_channel(positions, channels)
 
 
 def _by_channel(positions: IntArray, channels: int) -> IntArray:
