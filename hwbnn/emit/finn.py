@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FINN back end: a design as a graph of the operators of finn-plus (finn.custom_op.fpgadataflow)."""
+"""FINN back end: a design as a graph of finn-plus' operators (finn.custom_op.fpgadataflow)."""
 
 import json
 
@@ -15,9 +15,10 @@ from hwbnn.emit.finn_graph import (
     as_numbers,
     like,
 )
+from hwbnn.emit.finn_refusals import refusals
 from hwbnn.emit.finn_types import number_edges
 from hwbnn.emit.finn_units import Emitted, operators
-from hwbnn.errors import HwbnnError, ModelError
+from hwbnn.errors import ModelError
 from hwbnn.ir.design import Design, Edge, Instance
 from hwbnn.ir.dtype import BIPOLAR, unsigned
 from hwbnn.ir.fifo import Fifo, Storage
@@ -38,22 +39,18 @@ def emit_finn(design: Design) -> FinnGraph:
 
     Raises ModelError, all nodes at once, for what FINN has no operator for.
     """
+    problems = [problem for instance in design.instances for problem in refusals(design, instance)]
+    if problems:
+        raise ModelError(problems)
     writer, links = Writer(), _Links(design)
     links.give_input(writer)
-    problems: list[str] = []
     for instance in design.instances:
         if isinstance(instance.unit, WidthConverter):
             links.pass_on(instance)
             continue
-        try:
-            made = operators(_Place(design, instance, links, writer))
-        except HwbnnError as error:
-            problems += error.problems
-            made = links.stand_ins(instance)
+        made = operators(_Place(design, instance, links, writer))
         for edge, tensor in zip(design.out_of(instance.name), made, strict=True):
             links.give(edge, tensor)
-    if problems:
-        raise ModelError(problems)
     end = links.take(design.output, writer)
     return writer.graph(design.name, inputs=[design.input.name], outputs=[end.name])
 
@@ -105,16 +102,6 @@ class _Links:
         (before,), (after,) = self.design.into(instance.name), self.design.out_of(instance.name)
         tensor, fifos = self.given.pop(before.name)
         self.given[after.name] = tensor, [*fifos, after.fifo]
-
-    def stand_ins(self, instance: Instance) -> list[Tensor]:
-        """Return tensors of a unit that FINN has no operator for: for the units behind it."""
-        found = []
-        for edge in self.design.out_of(instance.name):
-            stream = edge.stream
-            shape = (1, stream.vectors, 1, stream.elements)
-            dtype = as_numbers(stream.dtype)
-            found.append(Tensor(edge.name, shape, dtype, stream.lanes, Meaning(edge.name)))
-        return found
 
     def take(
         self,

@@ -4,6 +4,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -13,6 +14,7 @@ from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, signed, smallest, unsigned
 
 VERSION = "1.6.1"  # of finn-plus, whose operators these are
 OPSET, IR_VERSION = 18, 8  # which finn-plus, qonnx and onnxruntime read
+Attributes: TypeAlias = Mapping[str, Any]
 _DOMAIN = "finn.custom_op.fpgadataflow"
 
 
@@ -148,7 +150,7 @@ class Writer:
         backend: Backend,
         inputs: Iterable[str],
         outputs: Iterable[Tensor],
-        attributes: Mapping[str, object],
+        attributes: Attributes,
         *,
         instance: str = "",
     ) -> str:

@@ -53,14 +53,15 @@ def of_table(unit: Lookup) -> tuple[IntArray, BoolArray, int]:
     domain = unit.input_dtype.decode(np.arange(1 << unit.input_dtype.bits))
     order = np.argsort(domain)
     domain, values = domain[order], unit.values[:, order]
-    rises, falls = (np.diff(values) >= 0).all(axis=1), (np.diff(values) <= 0).all(axis=1)
+    rises: BoolArray = np.all(np.diff(values) >= 0, axis=1)
+    falls: BoolArray = np.all(np.diff(values) <= 0, axis=1)
     if not (rises | falls).all():
         row = int(np.argmin(rises | falls))
         raise ModelError(
             f"{unit.origin}: table must rise or fall all along for FINN, which has thresholds "
             f"only, not turn back, as that of channel {row} does; build for RTL or HLS"
         )
-    descending = ~rises
+    descending: BoolArray = np.logical_not(rises)
     up = np.where(descending[:, None], values[:, ::-1], values)
     seen = np.where(descending[:, None], -domain[::-1], domain)
     if unit.output_dtype.kind is Kind.BIPOLAR:

@@ -61,6 +61,8 @@ def _needs_numbers(design: Design, edge: Edge) -> bool:
         return not bits or unit.border is not None
     if isinstance(unit, MaxPool):
         return bool(unit.minimum.any())
+    if isinstance(unit, Concat):
+        return unit.output_dtype != BIPOLAR
     return not moves(unit)
 
 

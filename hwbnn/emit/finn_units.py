@@ -5,16 +5,17 @@ These are facts of FINN, not of the units, which is why they are not in the unit
 Attributes are those of finn-plus 1.6.1 (src/finn/custom_op/fpgadataflow).
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from hwbnn.emit import finn_steps
+from hwbnn.emit.finn_elementwise import elementwise, turned, with_constant
 from hwbnn.emit.finn_graph import Backend, Meaning, Tensor, Writer, as_numbers, number_type
 from hwbnn.emit.finn_steps import Steps
 from hwbnn.emit.finn_types import identity, plain_thresholds, source
 from hwbnn.emit.finn_window import pool_windows, windows
-from hwbnn.errors import ConfigError, ModelError
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, smallest, unsigned
 from hwbnn.ir.ops import sum_range
@@ -22,7 +23,6 @@ from hwbnn.ir.unit import Style, Unit
 from hwbnn.units.add import Add
 from hwbnn.units.arg_max import ArgMax
 from hwbnn.units.concat import Concat
-from hwbnn.units.depthwise_mvu import DepthwiseMvu
 from hwbnn.units.fork import Fork
 from hwbnn.units.lookup import Lookup
 from hwbnn.units.max_pool import MaxPool
@@ -32,7 +32,6 @@ from hwbnn.units.sum_pool import SumPool
 from hwbnn.units.thresholds import Thresholds
 
 RAM_STYLES = {Style.AUTO: "auto", Style.DISTRIBUTED: "distributed", Style.BLOCK: "block"}
-MAX_STREAM_BITS = 8191  # AP_INT_MAX_W of FINN's HLS
 
 
 class Emitted(Protocol):
@@ -64,49 +63,41 @@ def operators(place: Emitted) -> list[Tensor]:
     """Add the operators of a unit; return what it writes, by port."""
     unit = place.instance.unit
     match unit:
+        case SlidingWindow():
+            return [windows(place, unit)]
+        case Fork():
+            return _fork(place, unit)
         case Mvu():
             return [_mvu(place, unit)]
         case Thresholds():
             return [_thresholds(place, unit)]
         case Lookup():
             return [_lookup(place, unit)]
-        case SlidingWindow():
-            return [windows(place, unit)]
-        case MaxPool():
-            return [_max_pool(place, unit)]
-        case SumPool():
-            dtype = number_type(*_ends(unit.output_dtype))
-            return [_pool(place, unit.pe, unit.taps, "AccPool", dtype)]
-        case Fork():
-            return _fork(place, unit)
-        case Add():
-            return [_add(place, unit)]
         case ArgMax():
             return [_label_select(place, unit)]
-        case Concat():
-            return [_concat(place, unit)]
-        case DepthwiseMvu():
-            raise ModelError(
-                f"{unit.origin}: convolution must not be depthwise for FINN, whose VVAU has no "
-                "XNOR and rounds binary weights; build for RTL or HLS"
-            )
         case _:
-            raise ModelError(
-                f"{unit.origin}: must be an operator that FINN has, not {type(unit).__name__}; "
-                "build for RTL or HLS"
-            )
+            return [_reduced_or_joined(place, unit)]
+
+
+def _reduced_or_joined(place: Emitted, unit: Unit) -> Tensor:
+    match unit:
+        case MaxPool():
+            return _max_pool(place, unit)
+        case SumPool():
+            dtype = number_type(*_ends(unit.output_dtype))
+            return _pool(place, unit.pe, unit.taps, "AccPool", dtype)
+        case Add():
+            return _add(place, unit)
+        case Concat():
+            return _concat(place, unit)
+        case _:
+            raise AssertionError(f"{unit} was to be refused")
 
 
 # ---- products and thresholds ---------------------------------------------------------------------
 
 
 def _mvu(place: Emitted, unit: Mvu) -> Tensor:
-    if unit.groups > 1:
-        raise ModelError(
-            f"{unit.origin}: groups must be 1 for FINN, whose MVAU reads all channels, not "
-            f"{unit.groups}; build for RTL or HLS"
-        )
-    _check_width(unit)
     x = place.take(shape=_input_shape(place, unit), lanes=unit.simd)
     bits = x.dtype == unsigned(1)
     synapses, neurons = unit.synapses, unit.neurons
@@ -188,9 +179,9 @@ def _sums(
         unit.pe,
         Meaning(edge, offset=unit.synapses),
     )
-    _with_constant(place, "ElementwiseMul", made, np.array([2]), twice)
+    with_constant(place.writer, "ElementwiseMul", made, np.array([2]), twice)
     sums = Tensor(edge, shape, number_type(-unit.synapses, unit.synapses), unit.pe, Meaning(edge))
-    _with_constant(place, "ElementwiseAdd", twice, np.array([-unit.synapses]), sums)
+    with_constant(place.writer, "ElementwiseAdd", twice, np.array([-unit.synapses]), sums)
     return sums
 
 
@@ -221,18 +212,12 @@ def _compare(
     """Thresholding; where a row descends, of the input times -1."""
     x = place.take(lanes=pe)
     name, edge = place.instance.name, place.edge()
-    if len(rows) not in (1, x.channels):  # by position: one vector of them all
-        raise ModelError(
-            f"{name}: thresholds must be those of {x.channels} channels for FINN, not of "
-            f"{len(rows)} positions and channels; build for RTL or HLS"
-        )
     if down.any():
         low, high = _ends(x.dtype)
-        signs = np.where(down, -1, 1)
         both = number_type(min(low, -high), max(high, -low))
-        meaning = Meaning(x.meaning.edge, x.meaning.order, signs * x.meaning.factor)
-        turned = Tensor(f"{edge}_turned", x.shape, both, pe, meaning)
-        x = _with_constant(place, "ElementwiseMul", x, signs, turned)
+        signs = np.where(down, -1, 1)
+        meaning = replace(x.meaning, factor=signs * x.meaning.factor)
+        x = turned(place.writer, x, signs, both, f"{edge}_turned", meaning)
     ends = _ends(x.dtype)
     found = finn_steps.steps(rows, base=base, dtype=dtype, numbers=place.numbers(), ends=ends)
     compared = smallest(min(ends[0], 0), ends[1] + 1)
@@ -257,24 +242,25 @@ def _compare(
 
 
 def _max_pool(place: Emitted, unit: MaxPool) -> Tensor:
-    if unit.minimum.any():
-        raise ModelError(
-            f"{unit.origin}: pool must take the greatest of every channel for FINN, not the least "
-            "of some, as behind a negative scale; put the pool behind the activation, or build "
-            "for RTL or HLS"
-        )
-    return _pool(place, unit.pe, unit.taps, "MaxPool", None)
+    """The least of a channel is minus the greatest of its negative: `windows` negates before."""
+    signs = np.where(unit.minimum, -1, 1) if unit.minimum.any() else None
+    if signs is None:
+        return _pool(place, unit.pe, unit.taps, "MaxPool", None)
+    edge = place.edge()
+    x = _pool(place, unit.pe, unit.taps, "MaxPool", None, name=f"{edge}_turned")
+    dtype = number_type(*_ends(unit.dtype))
+    return turned(place.writer, x, signs, dtype, edge, Meaning(edge))
 
 
-def _pool(place: Emitted, pe: int, taps: int, function: str, dtype: DType | None) -> Tensor:
-    name, edge = place.instance.name, place.edge()
+def _pool(
+    place: Emitted, pe: int, taps: int, function: str, dtype: DType | None, *, name: str = ""
+) -> Tensor:
+    """Reduce windows, and so keep what the elements mean; dtype None: theirs."""
     x = pool_windows(place, pe=pe, taps=taps)
     channels = x.channels // taps
     dtype = x.dtype if dtype is None else dtype
-    meaning = Meaning(edge)
-    if function == "MaxPool" and dtype == unsigned(1):
-        meaning = Meaning(edge, offset=1, divisor=2)
-    made = Tensor(edge, (*x.shape[:-1], channels), dtype, x.lanes, meaning)
+    meaning = replace(x.meaning, edge=place.edge(), order=None)
+    made = Tensor(name or place.edge(), (*x.shape[:-1], channels), dtype, x.lanes, meaning)
     attributes = {
         "Channels": channels,
         "PE": x.lanes,
@@ -285,7 +271,8 @@ def _pool(place: Emitted, pe: int, taps: int, function: str, dtype: DType | None
         "OutputDataType": made.type_name,
         "AccumBits": 0 if function == "MaxPool" else dtype.bits,
     }
-    place.writer.add("Pool", Backend.HLS, [x.name], [made], attributes, instance=name)
+    owner = place.instance.name
+    place.writer.add("Pool", Backend.HLS, [x.name], [made], attributes, instance=owner)
     return made
 
 
@@ -317,7 +304,7 @@ def _add(place: Emitted, unit: Add) -> Tensor:
             dtype = number_type(low << shift, high << shift)
             meaning = Meaning(x.meaning.edge, x.meaning.order, x.meaning.factor << shift)
             shifted = Tensor(f"{edge}_term_{port}", x.shape, dtype, unit.pe, meaning)
-            x = _with_constant(place, "ElementwiseMul", x, np.array([1 << shift]), shifted)
+            x = with_constant(place.writer, "ElementwiseMul", x, np.array([1 << shift]), shifted)
         terms.append(x)
     total, *others = terms
     for index, term in enumerate(others, 1):
@@ -326,7 +313,7 @@ def _add(place: Emitted, unit: Add) -> Tensor:
         meaning = Meaning(edge if last else "")
         name = edge if last else f"{edge}_sum_{index}"
         made = Tensor(name, total.shape, number_type(*ends), unit.pe, meaning)
-        attributes = _elementwise(total, term.shape, term.type_name, made, style="input")
+        attributes = elementwise(total, term.shape, term.type_name, made, style="input")
         inputs, owner = [total.name, term.name], place.instance.name
         place.writer.add("ElementwiseAdd", Backend.HLS, inputs, [made], attributes, instance=owner)
         total = made
@@ -335,21 +322,10 @@ def _add(place: Emitted, unit: Add) -> Tensor:
 
 def _concat(place: Emitted, unit: Concat) -> Tensor:
     parts = [place.take(port, lanes=unit.pe) for port in range(len(unit.channels))]
-    types = {part.type_name for part in parts}
-    if len(types) > 1:
-        raise ModelError(
-            f"{unit.origin}: concatenated streams must have one type for FINN, not "
-            f"{' and '.join(sorted(types))}; give the branches one quantizer"
-        )
-    if any(channels % unit.pe for channels in unit.channels):
-        raise ConfigError(
-            f"{unit.origin}: pe must divide {', '.join(map(str, unit.channels))} channels for "
-            f"FINN, not {unit.pe}; choose 1"
-        )
     first, edge = parts[0], place.edge()
     meaning = Meaning(edge, offset=first.meaning.offset, divisor=first.meaning.divisor)
     shape = (*first.shape[:-1], sum(unit.channels))
-    made = Tensor(edge, shape, first.dtype, unit.pe, meaning)
+    made = Tensor(edge, shape, _joined([part.dtype for part in parts]), unit.pe, meaning)
     attributes = {
         "SIMD": unit.pe,
         "ChannelsPerStream": list(unit.channels),
@@ -406,13 +382,11 @@ def _weight_dtype(unit: Mvu, *, bits: bool) -> DType:
     return as_numbers(unit.weight_dtype)
 
 
-def _check_width(unit: Mvu) -> None:
-    width = unit.pe * unit.simd * unit.weight_dtype.bits
-    if width > MAX_STREAM_BITS:
-        raise ConfigError(
-            f"{unit.origin}: pe * simd * weight bits must be at most {MAX_STREAM_BITS} for FINN's "
-            f"HLS, not {width}; choose less"
-        )
+def _joined(dtypes: list[DType]) -> DType:
+    """Return the type that FINN gives a concatenation."""
+    if all(dtype == unsigned(1) for dtype in dtypes):
+        return unsigned(1)
+    return number_type(min(d.min for d in dtypes), max(d.max for d in dtypes))
 
 
 def _ends(dtype: DType) -> tuple[int, int]:
@@ -430,27 +404,3 @@ def _renamed(tensor: Tensor, edge: str) -> Tensor:
     old = tensor.meaning
     meaning = Meaning(edge, old.order, old.factor, old.offset, old.divisor)
     return Tensor(edge, tensor.shape, tensor.dtype, tensor.lanes, meaning)
-
-
-def _with_constant(place: Emitted, kind: str, x: Tensor, values: IntArray, made: Tensor) -> Tensor:
-    dtype = number_type(int(values.min()), int(values.max()))
-    constant = place.writer.constant(f"{made.name}_by", values, dtype)
-    attributes = _elementwise(x, tuple(values.shape), str(dtype), made, style="const")
-    place.writer.add(kind, Backend.HLS, [x.name, constant], [made], attributes)
-    return made
-
-
-def _elementwise(
-    x: Tensor, shape: tuple[int, ...], dtype: str, made: Tensor, *, style: str
-) -> dict[str, object]:
-    return {
-        "lhs_dtype": x.type_name,
-        "rhs_dtype": dtype,
-        "out_dtype": made.type_name,
-        "lhs_shape": list(x.shape),
-        "rhs_shape": list(shape),
-        "out_shape": list(made.shape),
-        "lhs_style": "input",
-        "rhs_style": style,
-        "PE": made.lanes,
-    }

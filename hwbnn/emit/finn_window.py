@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwbnn.emit.finn_graph import Backend, Meaning, Tensor
+from hwbnn.emit.finn_elementwise import turned
+from hwbnn.emit.finn_graph import Backend, Meaning, Tensor, number_type
 from hwbnn.emit.finn_types import source
 from hwbnn.errors import ModelError
 from hwbnn.ir.dtype import BIPOLAR, IntArray, unsigned
+from hwbnn.ir.unit import Unit
 from hwbnn.ir.window import Window
 from hwbnn.units.max_pool import MaxPool
 from hwbnn.units.mvu import Mvu
@@ -29,6 +31,7 @@ def windows(place: Emitted, unit: SlidingWindow) -> Tensor:
     pe = _pool_lanes(place)
     lanes = word if pe is None else max(word, pe)  # the pool's order of channels follows its PE
     x = place.take(shape=(1, w.height, w.width, unit.channels), lanes=lanes)
+    x = _negated(place, unit, x)
     meaning = replace(x.meaning, order=_by_channel(w.sources.reshape(-1), unit.channels))
     if any(w.padding):
         _check_padding(place, unit, x)
@@ -46,10 +49,22 @@ def pool_windows(place: Emitted, *, pe: int, taps: int) -> Tensor:
         return place.take(lanes=pe)
     height, width = shape[1:3]
     assert height * width == taps, (shape, taps)
-    x = place.take(lanes=pe)
+    x = _negated(place, place.instance.unit, place.take(lanes=pe))
     window = Window(height, width, (height, width))
     name = f"{place.edge()}_windows"
     return _generator(place, x, window, name, x.meaning, parallel=False, depthwise=True)
+
+
+def _negated(place: Emitted, unit: Unit, x: Tensor) -> Tensor:
+    """Negate the channels of which a max-pool wants the least; its -1 and +1 are numbers."""
+    reader = unit if isinstance(unit, MaxPool) else _reader(place)
+    if not isinstance(reader, MaxPool) or not reader.minimum.any():
+        return x
+    low, high = reader.dtype.min, reader.dtype.max
+    signs = np.where(np.broadcast_to(reader.minimum, (reader.channels,)), -1, 1)
+    dtype = number_type(min(low, -high), max(high, -low))
+    meaning = replace(x.meaning, factor=signs * x.meaning.factor)
+    return turned(place.writer, x, signs, dtype, f"{place.edge()}_negated", meaning)
 
 
 def _generator(

@@ -30,8 +30,8 @@ def check_whole(design: Design) -> None:
         now, found = instance.unit.folding, _next(instance.unit)
         if instance.unit.foldable and now != found:
             problems.append(
-                f"{instance.name}: pe and simd must divide outputs and inputs for FINN, and give at "
-                f"most {MAX_WEIGHT_BITS} weight bits a cycle, not be {now.pe} and {now.simd}; "
+                f"{instance.name}: pe and simd must divide outputs and inputs for FINN, and give "
+                f"at most {MAX_WEIGHT_BITS} weight bits a cycle, not be {now.pe} and {now.simd}; "
                 f"choose {found.pe} and {found.simd}"
             )
     if problems:
@@ -40,7 +40,7 @@ def check_whole(design: Design) -> None:
 
 def _next(unit: Unit) -> Folding:
     now = unit.folding
-    legal = [unit.fold(folding) for folding in _legal(unit)]
+    legal = list(_legal(unit))
     enough = [u for u in legal if u.folding.pe >= now.pe and u.folding.simd >= now.simd]
     if not enough:
         fastest = min(found.cycles for found in legal)
@@ -48,8 +48,11 @@ def _next(unit: Unit) -> Folding:
     return min((found.folding for found in enough), key=lambda f: (f.pe * f.simd, f.pe))
 
 
-def _legal(unit: Unit) -> Iterator[Folding]:
+def _legal(unit: Unit) -> Iterator[Unit]:
     weights = unit.weight_dtype.bits if isinstance(unit, Mvu) else 0
     for folding in unit.foldings():
-        if folding.pe * folding.simd * weights <= MAX_WEIGHT_BITS:
-            yield folding
+        found = unit.fold(folding)
+        streams = (*found.inputs, *found.outputs)
+        whole = all(stream.elements % stream.lanes == 0 for stream in streams)
+        if whole and folding.pe * folding.simd * weights <= MAX_WEIGHT_BITS:
+            yield found

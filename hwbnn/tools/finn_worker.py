@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs inside finn-plus' own environment: `finn_worker.py REQUEST.json ANSWER.json`.
 
-It imports nothing of hwbnn, and its standard output is FINN's. What goes wrong in FINN is an answer,
-too: `{"error": ...}`.
+It imports nothing of hwbnn, and its standard output is FINN's. What goes wrong in FINN is an
+answer, too: `{"error": ...}`.
 """
 
 import contextlib
@@ -179,7 +179,11 @@ def _pixels_in(wanted: Json, target: Path) -> Path:
     scale = wanted["preprocess"]
     helper, graph = onnx.helper, model.graph
     entry = graph.input[0].name
-    steps = (("Div", scale["divisor"], 1.0), ("Sub", scale["mean"], 0.0), ("Div", scale["std"], 1.0))
+    steps = (
+        ("Div", scale["divisor"], 1.0),
+        ("Sub", scale["mean"], 0.0),
+        ("Div", scale["std"], 1.0),
+    )
     current, made = "pixels", []
     for index, (kind, number, nothing) in enumerate(steps):
         if number == nothing:
