@@ -7,7 +7,7 @@ import numpy as np
 
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.finn_graph import (
-    Backend,
+    Implementation,
     FinnGraph,
     Meaning,
     Tensor,
@@ -129,7 +129,7 @@ class _Links:
                 "dataType": tensor.type_name,
             }
             kind = "StreamingDataWidthConverter"
-            writer.add(kind, Backend.RTL, [tensor.name], [made], attributes)
+            writer.add(kind, Implementation.RTL, [tensor.name], [made], attributes)
             tensor = _fifo(writer, made, last)
         return tensor
 
@@ -178,7 +178,7 @@ def _fifo(writer: Writer, tensor: Tensor, fifos: list[Fifo]) -> Tensor:
         "dataType": tensor.type_name,
         "ram_style": FIFO_STYLES[fifos[-1].storage] if len(fifos) == 1 else "auto",
     }
-    writer.add("StreamingFIFO", Backend.RTL, [tensor.name], [made], attributes)
+    writer.add("StreamingFIFO", Implementation.RTL, [tensor.name], [made], attributes)
     return made
 
 
@@ -191,7 +191,7 @@ def _reshape(writer: Writer, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
         "dtype": tensor.type_name,
         "PE": tensor.lanes,
     }
-    writer.add("Reshape", Backend.RTL, [tensor.name], [made], attributes)
+    writer.add("Reshape", Implementation.RTL, [tensor.name], [made], attributes)
     return made
 
 

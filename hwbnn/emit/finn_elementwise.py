@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """FINN's elementwise operators: two streams, or a stream and constants a channel."""
 
-from hwbnn.emit.finn_graph import Backend, Meaning, Tensor, Writer, number_type
+from hwbnn.emit.finn_graph import Implementation, Meaning, Tensor, Writer, number_type
 from hwbnn.ir.dtype import DType, IntArray
 
 
@@ -10,7 +10,7 @@ def with_constant(writer: Writer, kind: str, x: Tensor, values: IntArray, made: 
     dtype = number_type(int(values.min()), int(values.max()))
     constant = writer.constant(f"{made.name}_by", values, dtype)
     attributes = elementwise(x, tuple(values.shape), str(dtype), made, style="const")
-    writer.add(kind, Backend.HLS, [x.name, constant], [made], attributes)
+    writer.add(kind, Implementation.HLS, [x.name, constant], [made], attributes)
     return made
 
 

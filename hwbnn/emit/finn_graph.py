@@ -18,7 +18,7 @@ Attributes: TypeAlias = Mapping[str, Any]
 _DOMAIN = "finn.custom_op.fpgadataflow"
 
 
-class Backend(Enum):
+class Implementation(Enum):
     """How FINN makes an operator; the value is the ending of its name, and of its domain."""
 
     HLS = "hls"
@@ -147,7 +147,7 @@ class Writer:
     def add(
         self,
         kind: str,
-        backend: Backend,
+        backend: Implementation,
         inputs: Iterable[str],
         outputs: Iterable[Tensor],
         attributes: Attributes,

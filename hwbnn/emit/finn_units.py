@@ -12,7 +12,7 @@ import numpy as np
 
 from hwbnn.emit import finn_steps
 from hwbnn.emit.finn_elementwise import elementwise, turned, with_constant
-from hwbnn.emit.finn_graph import Backend, Meaning, Tensor, Writer, as_numbers, number_type
+from hwbnn.emit.finn_graph import Implementation, Meaning, Tensor, Writer, as_numbers, number_type
 from hwbnn.emit.finn_steps import Steps
 from hwbnn.emit.finn_types import identity, plain_thresholds, source
 from hwbnn.emit.finn_window import pool_windows, windows
@@ -133,7 +133,9 @@ def _mvu(place: Emitted, unit: Mvu) -> Tensor:
         "ActVal": found.base,
         "noActivation": 0,
     }
-    place.writer.add("MVAU", Backend.HLS, [*inputs, constant], [made], attributes, instance=name)
+    place.writer.add(
+        "MVAU", Implementation.HLS, [*inputs, constant], [made], attributes, instance=name
+    )
     return made
 
 
@@ -169,7 +171,7 @@ def _sums(
     counted = Meaning(edge, offset=unit.synapses, divisor=2) if bits else Meaning(edge)
     as_it_is = not bits or place.labelled()  # which class wins is the same
     made = Tensor(edge if as_it_is else f"{edge}_ones", shape, dtype, unit.pe, counted)
-    place.writer.add("MVAU", Backend.HLS, inputs, [made], attributes | given, instance=name)
+    place.writer.add("MVAU", Implementation.HLS, inputs, [made], attributes | given, instance=name)
     if as_it_is:
         return made
     twice = Tensor(
@@ -234,7 +236,7 @@ def _compare(
         "numInputVectors": x.vectors,
     }
     inputs = [x.name, constant]
-    place.writer.add("Thresholding", Backend.RTL, inputs, [made], attributes, instance=name)
+    place.writer.add("Thresholding", Implementation.RTL, inputs, [made], attributes, instance=name)
     return made
 
 
@@ -272,7 +274,7 @@ def _pool(
         "AccumBits": 0 if function == "MaxPool" else dtype.bits,
     }
     owner = place.instance.name
-    place.writer.add("Pool", Backend.HLS, [x.name], [made], attributes, instance=owner)
+    place.writer.add("Pool", Implementation.HLS, [x.name], [made], attributes, instance=owner)
     return made
 
 
@@ -287,7 +289,9 @@ def _fork(place: Emitted, unit: Fork) -> list[Tensor]:
         "numInputVectors": x.vectors,
     }
     name = place.instance.name
-    place.writer.add("DuplicateStreams", Backend.HLS, [x.name], made, attributes, instance=name)
+    place.writer.add(
+        "DuplicateStreams", Implementation.HLS, [x.name], made, attributes, instance=name
+    )
     return made
 
 
@@ -315,7 +319,9 @@ def _add(place: Emitted, unit: Add) -> Tensor:
         made = Tensor(name, total.shape, number_type(*ends), unit.pe, meaning)
         attributes = elementwise(total, term.shape, term.type_name, made, style="input")
         inputs, owner = [total.name, term.name], place.instance.name
-        place.writer.add("ElementwiseAdd", Backend.HLS, inputs, [made], attributes, instance=owner)
+        place.writer.add(
+            "ElementwiseAdd", Implementation.HLS, inputs, [made], attributes, instance=owner
+        )
         total = made
     return total
 
@@ -333,7 +339,9 @@ def _concat(place: Emitted, unit: Concat) -> Tensor:
         "numInputVectors": first.vectors,
     }
     names, name = [part.name for part in parts], place.instance.name
-    place.writer.add("StreamingConcat", Backend.HLS, names, [made], attributes, instance=name)
+    place.writer.add(
+        "StreamingConcat", Implementation.HLS, names, [made], attributes, instance=name
+    )
     return made
 
 
@@ -350,7 +358,7 @@ def _label_select(place: Emitted, unit: ArgMax) -> Tensor:
         "outputDataType": made.type_name,
         "numInputVectors": x.vectors,
     }
-    place.writer.add("LabelSelect", Backend.HLS, [x.name], [made], attributes, instance=name)
+    place.writer.add("LabelSelect", Implementation.HLS, [x.name], [made], attributes, instance=name)
     return made
 
 

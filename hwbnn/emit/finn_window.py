@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwbnn.emit.finn_elementwise import turned
-from hwbnn.emit.finn_graph import Backend, Meaning, Tensor, number_type
+from hwbnn.emit.finn_graph import Implementation, Meaning, Tensor, number_type
 from hwbnn.emit.finn_types import source
 from hwbnn.errors import ModelError
 from hwbnn.ir.dtype import BIPOLAR, IntArray, unsigned
@@ -99,7 +99,7 @@ def _generator(
     owner = place.instance.name
     owned = owner if isinstance(place.instance.unit, SlidingWindow) else ""
     kind = "ConvolutionInputGenerator"
-    place.writer.add(kind, Backend.RTL, [x.name], [made], attributes, instance=owned)
+    place.writer.add(kind, Implementation.RTL, [x.name], [made], attributes, instance=owned)
     return made
 
 
@@ -126,7 +126,7 @@ def _padded(place: Emitted, x: Tensor, w: Window) -> Tensor:
         "inputDataType": x.type_name,
         "numInputVectors": 1,
     }
-    place.writer.add("FMPadding", Backend.RTL, [x.name], [made], attributes)
+    place.writer.add("FMPadding", Implementation.RTL, [x.name], [made], attributes)
     return made
 
 

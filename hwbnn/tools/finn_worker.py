@@ -169,7 +169,21 @@ def estimate(wanted: Json) -> Json:
     }
     if status != 0 or "estimate_network_performance" not in reports:
         found["error"] = _logged(output) or f"the build ended with status {status}"
+        return found
+    found["outputs"] = _outputs(output, wanted["pixels"])
     return found
+
+
+def _outputs(output: Path, pixels: str) -> list[list[float]]:
+    """Run images through what FINN made of the model: the last graph that is Python throughout."""
+    numpy = _get("numpy")
+    execute_onnx = _get("finn.core.onnx_exec").execute_onnx
+    model = _wrapper(str(output / "intermediate_models" / "step_minimize_bit_width_initial.onnx"))
+    entry, end = model.graph.input[0].name, model.graph.output[0].name
+    shape = model.get_tensor_shape(entry)
+    images = numpy.load(pixels).astype(numpy.float32)
+    found = (execute_onnx(model, {entry: image.reshape(shape)})[end] for image in images)
+    return [result.reshape(-1).tolist() for result in found]
 
 
 def _pixels_in(wanted: Json, target: Path) -> Path:
@@ -206,10 +220,9 @@ def _pixels_in(wanted: Json, target: Path) -> Path:
 def _logged(output: Path) -> str:
     """Return the last error of FINN's log."""
     for log in output.glob("*.log"):
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-        errors = [line for line in lines if "Error" in line or "Exception" in line]
-        if errors:
-            return errors[-1]
+        _, found, last = log.read_text(errors="replace").rpartition("ERROR:")
+        if found:
+            return last.strip().splitlines()[0].removeprefix("FINN ERROR: ")
     return ""
 
 
