@@ -7,8 +7,8 @@ import numpy as np
 
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.finn_graph import (
-    Implementation,
     FinnGraph,
+    Implementation,
     Meaning,
     Tensor,
     Writer,

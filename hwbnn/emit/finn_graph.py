@@ -241,3 +241,13 @@ def _info(tensor: Tensor) -> onnx.ValueInfoProto:
 def like(tensor: Tensor, suffix: str, **changes: object) -> Tensor:
     """Return a tensor that comes of another, with what is different."""
     return replace(tensor, name=tensor.name + suffix, **changes)  # type: ignore[arg-type]
+
+
+def ends(dtype: DType) -> tuple[int, int]:
+    """Return the least and the greatest value of a type."""
+    return dtype.min, dtype.max
+
+
+def renamed(tensor: Tensor, edge: str) -> Tensor:
+    """Return the same values, as those of another edge."""
+    return replace(tensor, name=edge, meaning=replace(tensor.meaning, edge=edge))
