@@ -81,9 +81,8 @@ def _install(home: Path) -> None:
         run([sys.executable, "-m", "venv", home], cwd=home, timeout=INSTALL_SECONDS)
         run([python, *arguments, "-r", REQUIREMENTS], cwd=home, timeout=INSTALL_SECONDS)
     except ToolError as error:
-        raise ToolError(
-            f"finn-plus: environment must install, not fail: {error}; {MEND}"
-        ) from error
+        reason = f"finn-plus: environment must install, not fail ({error}); {MEND}"
+        raise ToolError(reason) from error
 
 
 def ask(python: Path, task: str, *, work: Path, **wanted: object) -> Json:

@@ -170,19 +170,26 @@ def estimate(wanted: Json) -> Json:
     if status != 0 or "estimate_network_performance" not in reports:
         found["error"] = _logged(output) or f"the build ended with status {status}"
         return found
-    found["outputs"] = _outputs(output, wanted["pixels"])
+    found["outputs"] = _outputs(output, source, wanted["pixels"])
     return found
 
 
-def _outputs(output: Path, pixels: str) -> list[list[float]]:
-    """Run images through what FINN made of the model: the last graph that is Python throughout."""
+def _outputs(output: Path, source: Path, pixels: str) -> list[list[float]]:
+    """Run images through what FINN made of the model: the last graph that is Python throughout.
+
+    FINN may have its images channels last where the model has them first.
+    """
     numpy = _get("numpy")
     execute_onnx = _get("finn.core.onnx_exec").execute_onnx
     model = _wrapper(str(output / "intermediate_models" / "step_minimize_bit_width_initial.onnx"))
     entry, end = model.graph.input[0].name, model.graph.output[0].name
-    shape = model.get_tensor_shape(entry)
-    images = numpy.load(pixels).astype(numpy.float32)
-    found = (execute_onnx(model, {entry: image.reshape(shape)})[end] for image in images)
+    given = _wrapper(str(source))
+    shape = given.get_tensor_shape(given.graph.input[0].name)
+    images = numpy.load(pixels).astype(numpy.float32).reshape(-1, *shape)
+    if model.get_tensor_shape(entry) != shape:
+        images = numpy.moveaxis(images, 2, -1)
+    assert list(images.shape[1:]) == model.get_tensor_shape(entry), images.shape
+    found = (execute_onnx(model, {entry: image})[end] for image in images)
     return [result.reshape(-1).tolist() for result in found]
 
 
