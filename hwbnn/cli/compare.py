@@ -170,13 +170,13 @@ def _finn(
     from hwbnn.tools.finn import ask
 
     scale = config.preprocess or Preprocess()
+    pixels = np.zeros((0, 1), np.int64)
     if result is not None:
-        scale = flow.graph_of(result).preprocess
-    pixels = config.pixels
-    if result is not None and pixels is None:
-        pixels = flow.frames_of(result)
-    pixels = None if pixels is None else pixels[:CHECKED_IMAGES]
-    np.save(folder / "pixels.npy", np.zeros((0, 1)) if pixels is None else pixels)
+        graph = flow.graph_of(result).on_pixels
+        scale, entry = flow.graph_of(result).preprocess, graph.input
+        drawn = np.random.default_rng(0).integers(0, 256, (CHECKED_IMAGES, entry.elements))
+        pixels = drawn if config.pixels is None else config.pixels[:CHECKED_IMAGES]
+    np.save(folder / "pixels.npy", pixels)
     answer = ask(
         python,
         "estimate",
@@ -206,8 +206,8 @@ def _finn(
         "dsp": total["DSP"],
         "layers": reports["estimate_layer_cycles"],
     }
-    if result is not None and pixels is not None:
-        expected = Interpreter(flow.graph_of(result)).run(pixels)[:, 0]
+    if result is not None:
+        expected = Interpreter(graph).run(pixels)[:, 0]
         labels = np.array(answer["outputs"])[:, 0]
         wrong = int((labels != expected).sum())
         theirs["classes"] = {"images": len(pixels), "wrong": wrong}
