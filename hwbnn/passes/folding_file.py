@@ -68,7 +68,8 @@ def parse_finn_json(text: str, *, where: str, design: Design) -> FoldingFile:
 
     Nodes are matched by kind and index (`MVAU_hls_2`, `Thresholding_rtl_0`). Windows are numbered
     with those of pools where the file names a pool of its kind (Pool, from finn-plus 1.6 on), else
-    without (StreamingMaxPool had its own). Padding has the lanes of the window behind it. FIFOs,
+    without (StreamingMaxPool had its own); one more may stand for a convolution over a whole image,
+    which needs none here. Padding has the lanes of the window behind it. FIFOs,
     width converters, joins and memory-mode keys have no counterpart here and are passed over.
     """
     try:
@@ -90,6 +91,8 @@ def parse_finn_json(text: str, *, where: str, design: Design) -> FoldingFile:
             continue
         layers = _layers(design, match[1], nodes)
         index = int(match[2])
+        if match[1] == WINDOWS and 0 <= index - len(layers) < _whole_images(design):
+            continue
         if index >= len(layers):
             problems.append(
                 f"{where}: {node} must name one of {len(layers)} layers of its kind "
@@ -122,6 +125,23 @@ def _layers(design: Design, kind: str, nodes: dict[str, Any]) -> list[str]:
     if kind == WINDOWS and not pools:
         layers = [i for i in layers if "Pool" not in _reader(design, i.name).finn_nodes]
     return [layer.name for layer in layers]
+
+
+def _whole_images(design: Design) -> int:
+    """Count the products that take a whole image as one vector: FINN may have windows for those."""
+    count = 0
+    for instance in design.instances:
+        if "MVAU" in instance.unit.finn_nodes and instance.unit.inputs[0].vectors == 1:
+            count += _given_vectors(design, instance.name) > 1
+    return count
+
+
+def _given_vectors(design: Design, name: str) -> int:
+    """Return how many vectors come, before width converters cut them otherwise."""
+    (edge,) = design.into(name)
+    if edge.producer is None or design[edge.producer.instance].foldable:
+        return edge.stream.vectors
+    return _given_vectors(design, edge.producer.instance)
 
 
 def _reader(design: Design, name: str) -> Unit:

@@ -138,6 +138,35 @@ def _check_streams(model: Any) -> None:
                     raise ValueError(f"{node.name} to {reader.name}: {name}: {given}, {wanted}")
 
 
+def hdl(wanted: Json) -> Json:
+    """Generate the SystemVerilog of a graph's `nodes`; return top, files and streams of each."""
+    model = _wrapper(wanted["model"])
+    operator = _get("qonnx.custom_op.registry").getCustomOp
+    found = {}
+    for node in model.graph.node:
+        if node.name not in wanted["nodes"]:
+            continue
+        folder = Path(wanted["work"]) / "hdl" / node.name
+        folder.mkdir(parents=True, exist_ok=True)
+        unit = operator(node)
+        unit.set_nodeattr("code_gen_dir_ipgen", str(folder))
+        unit.generate_hdl(model, wanted["part"], wanted["clock_ns"])
+        files = [str(file) for file in unit.get_rtl_file_list(abspath=True)]
+        found[node.name] = {
+            "top": unit.get_nodeattr("gen_top_module"),
+            "files": files,
+            "in_bits": unit.get_instream_width_padded(),
+            "out_bits": unit.get_outstream_width_padded(),
+            "in_beats": _beats(unit.get_folded_input_shape()),
+            "out_beats": _beats(unit.get_folded_output_shape()),
+        }
+    return {"hdl": found}
+
+
+def _beats(folded: Any) -> int:
+    return int(_get("numpy").prod(folded[:-1]))
+
+
 # ---- FINN's own flow -----------------------------------------------------------------------------
 
 
@@ -249,7 +278,7 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-TASKS = {"execute": execute, "nodes": nodes, "estimate": estimate}
+TASKS = {"execute": execute, "nodes": nodes, "hdl": hdl, "estimate": estimate}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]))

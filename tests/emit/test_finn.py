@@ -280,3 +280,24 @@ def test_a_folding_that_finn_cannot_have(tmp_path: Path) -> None:
 def test_graphs_are_the_same_every_time() -> None:
     design = flow.design_of(built(zoo.path("tfc-w1a1")))
     assert finn_files(emit_finn(design)).files == finn_files(emit_finn(design)).files
+
+
+@pytest.mark.parametrize("pools", [False, True])
+def test_windows_are_numbered_as_finn_does(pools: bool) -> None:
+    """FINN's pools had windows of their own; since finn-plus 1.6 they read numbered ones."""
+    design = flow.design_of(built(zoo.path("cnv-w1a1")))
+    nodes: dict[str, dict[str, int]] = {
+        f"ConvolutionInputGenerator_rtl_{index}": {"SIMD": 1} for index in range(6)
+    }
+    nodes["FMPadding_rtl_0"] = {"SIMD": 3}  # has the lanes of its window here
+    nodes["ConvolutionInputGenerator_rtl_1"] = {"SIMD": 64, "parallel_window": 1}
+    nodes["Pool_hls_0" if pools else "StreamingMaxPool_hls_0"] = {"PE": 2}
+    found = parse_finn_json(json.dumps(nodes), where="f.json", design=design).layers
+    windows = [i.name for i in design.instances if isinstance(i.unit, SlidingWindow)]
+    of_convolutions = [name for name in windows if name.startswith("conv")]
+    assert len(windows) == 7
+    assert len(of_convolutions) == 5
+    expected = windows[:6] if pools else of_convolutions
+    assert found["conv1_window"].simd == 192  # a column of three taps
+    assert found["pool0"].pe == 2
+    assert set(found) == {*expected, "pool0"}
