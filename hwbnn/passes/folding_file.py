@@ -72,15 +72,7 @@ def parse_finn_json(text: str, *, where: str, design: Design) -> FoldingFile:
     which needs none here. Padding has the lanes of the window behind it. FIFOs,
     width converters, joins and memory-mode keys have no counterpart here and are passed over.
     """
-    try:
-        nodes = json.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers and nests without end, too
-        raise ConfigError(f"{where}: folding file must be JSON; {error}") from error
-    if not isinstance(nodes, dict):
-        raise ConfigError(
-            f"{where}: folding file must be an object by node name, not {type(nodes).__name__}; "
-            "take FINN's folding_config.json"
-        )
+    nodes = _nodes(text, where)
     kinds = {kind for unit in UNITS for kind in unit.finn_nodes} - {PADDING}
     result: dict[str, Knobs] = {}
     named: dict[str, str] = {}  # layer to node
@@ -116,6 +108,20 @@ def parse_finn_json(text: str, *, where: str, design: Design) -> FoldingFile:
     if problems:
         raise ConfigError(problems)
     return FoldingFile(result)
+
+
+def _nodes(text: str, where: str) -> dict[str, Any]:
+    """Return the attributes by node."""
+    try:
+        nodes = json.loads(text)
+    except (ValueError, RecursionError) as error:  # numbers and nests without end, too
+        raise ConfigError(f"{where}: folding file must be JSON; {error}") from error
+    if not isinstance(nodes, dict):
+        raise ConfigError(
+            f"{where}: folding file must be an object by node name, not {type(nodes).__name__}; "
+            "take FINN's folding_config.json"
+        )
+    return nodes
 
 
 def _layers(design: Design, kind: str, nodes: dict[str, Any]) -> list[str]:
