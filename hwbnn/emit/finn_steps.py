@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Staircases as FINN's thresholds: non-decreasing rows, and the value of count 0 (ActVal)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from hwbnn.errors import ModelError
 from hwbnn.ir.dtype import DType, IntArray, Kind, unsigned
 from hwbnn.ir.window import BoolArray
 from hwbnn.units.lookup import Lookup
+from hwbnn.units.rescale import Rescale
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,3 +73,25 @@ def of_table(unit: Lookup) -> tuple[IntArray, BoolArray, int]:
     below = (up[:, None, :] < levels[None, :, None]).sum(axis=2)
     ends = np.concatenate([seen, seen[:, -1:] + 1], axis=1)
     return np.take_along_axis(ends, below, axis=1), descending, base
+
+
+def of_rescale(unit: Rescale) -> tuple[IntArray, BoolArray, int]:
+    """Return a rescaling as thresholds (rows, levels), directions (rows,) and the value of count 0.
+
+    A descending row is compared with -x. Each threshold is searched for in the input's range.
+    """
+    rows = len(unit.multipliers)
+    alone = replace(unit, elements=rows, vectors=1, pe=1)
+    descending: BoolArray = unit.multipliers < 0
+    sign = np.where(descending, -1, 1)
+    least, most = unit.input_dtype.min, unit.input_dtype.max
+    wanted = unit.base + np.arange(1, unit.levels + 1)[:, None]
+    low = np.broadcast_to(np.where(descending, -most, least), (unit.levels, rows))
+    high = np.broadcast_to(np.where(descending, -least, most) + 1, (unit.levels, rows))
+    while (low < high).any():
+        middle = (low + high) // 2
+        (value,) = alone.run(sign * np.minimum(middle, np.where(descending, -least, most)))
+        reached, open_ = value >= wanted, low < high
+        high = np.where(open_ & reached, middle, high)
+        low = np.where(open_ & ~reached, middle + 1, low)
+    return low.T, descending, unit.base

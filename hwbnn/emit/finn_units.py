@@ -27,7 +27,7 @@ from hwbnn.emit.finn_types import identity, plain_thresholds, source
 from hwbnn.emit.finn_window import windows
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, smallest, unsigned
-from hwbnn.ir.ops import sum_range
+from hwbnn.ir.ranges import sum_range
 from hwbnn.ir.unit import Style, Unit
 from hwbnn.units.add import Add
 from hwbnn.units.arg_max import ArgMax
@@ -36,6 +36,7 @@ from hwbnn.units.fork import Fork
 from hwbnn.units.lookup import Lookup
 from hwbnn.units.max_pool import MaxPool
 from hwbnn.units.mvu import Mvu
+from hwbnn.units.rescale import Rescale
 from hwbnn.units.sliding_window import SlidingWindow
 from hwbnn.units.sum_pool import SumPool
 from hwbnn.units.thresholds import Thresholds
@@ -80,8 +81,8 @@ def operators(place: Emitted) -> list[Tensor]:
             return [_mvu(place, unit)]
         case Thresholds():
             return [_thresholds(place, unit)]
-        case Lookup():
-            return [_lookup(place, unit)]
+        case Lookup() | Rescale():
+            return [_table(place, unit)]
         case ArgMax():
             return [_label_select(place, unit)]
         case _:
@@ -202,11 +203,14 @@ def _thresholds(place: Emitted, unit: Thresholds) -> Tensor:
     return _compare(place, rows, down, base=unit.base, dtype=unit.output_dtype, pe=unit.pe)
 
 
-def _lookup(place: Emitted, unit: Lookup) -> Tensor:
-    if identity(unit):
+def _table(place: Emitted, unit: Lookup | Rescale) -> Tensor:
+    if isinstance(unit, Rescale):
+        rows, down, base = finn_steps.of_rescale(unit)
+    elif identity(unit):
         tensor = place.take(lanes=unit.pe)
         return renamed(tensor, place.edge())
-    rows, down, base = finn_steps.of_table(unit)
+    else:
+        rows, down, base = finn_steps.of_table(unit)
     return _compare(place, rows, down, base=base, dtype=unit.output_dtype, pe=unit.pe)
 
 

@@ -21,7 +21,16 @@ from hwbnn.ir.window import Border, Window
 from hwbnn.passes import adapt
 from hwbnn.passes.folding_file import parse_finn_json
 from hwbnn.step import Backend, Step
-from hwbnn.units import DepthwiseMvu, Lookup, MaxPool, Mvu, SlidingWindow, SumPool, Thresholds
+from hwbnn.units import (
+    DepthwiseMvu,
+    Lookup,
+    MaxPool,
+    Mvu,
+    Rescale,
+    SlidingWindow,
+    SumPool,
+    Thresholds,
+)
 from tests import finn_nodes
 from tests.dag_designs import dag, dense, frames, residual
 
@@ -176,6 +185,16 @@ def test_thresholds_of_every_kind(index: int) -> None:
     count = stream.elements * stream.vectors
     codes = np.random.default_rng(2).integers(0, 1 << stream.dtype.bits, (5, count))
     assert differing(chained(unit), stream.dtype.decode(codes))[1] == []
+
+
+@pytest.mark.parametrize("index", range(len(Rescale.examples())))
+def test_rescaling_is_thresholds(index: int) -> None:
+    unit = Rescale.examples()[index]
+    stream = unit.inputs[0]
+    count = stream.elements * stream.vectors
+    least, most = stream.dtype.min, stream.dtype.max
+    x = np.linspace(least, most, 40).astype(np.int64)[:, None].repeat(count, axis=1)
+    assert differing(chained(unit), x)[1] == []
 
 
 @pytest.mark.parametrize("fall", [False, True])
