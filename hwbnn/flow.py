@@ -163,8 +163,7 @@ def _lower(result: BuildResult) -> BuildResult:
 
 
 def _fold(result: BuildResult) -> BuildResult:
-    config, design = result.config, design_of(result)
-    board = config.board
+    config, design, board = result.config, design_of(result), result.config.board
     limit, family = board.limit, board.cost_family
     _check_one_choice(config)
     if config.folding is not None:
@@ -262,15 +261,12 @@ def _fifo(result: BuildResult) -> BuildResult:
 
 def _emit(result: BuildResult) -> BuildResult:
     design, board = design_of(result), result.config.board
-    frames = frames_of(result)[:GOLDEN_FRAMES]
-    family = board.cost_family
+    frames, family = frames_of(result)[:GOLDEN_FRAMES], board.cost_family
     top = emit_top(design, name=design.name, structure=STRUCTURES[family])
     rtl = emit_rtl(design, structure=Structure.BEHAVIOURAL) | emit_testbench(design, frames)
-    rtl |= top.under(family.value)  # no simulator knows the family's primitives
+    rtl = (rtl | top.under(family.value)).under("rtl")  # no simulator knows its primitives
     golden = emit_golden(design, frames)
-    hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz)
-    hls |= golden.under("tb")
-    rtl = rtl.under("rtl")
+    hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz) | golden.under("tb")
     if is_zynq(board):  # to take to a machine that has Vivado
         rtl |= emit_zynq_chip(design, board, clock_mhz=result.clock_mhz).files.under(CHIP)
     elif chip_open.is_open(board):

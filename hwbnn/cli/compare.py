@@ -122,6 +122,7 @@ def _hwbnn(
     import importlib.metadata
 
     from hwbnn import flow
+    from hwbnn.proving import prove
 
     ours: Json = {"version": importlib.metadata.version("hwbnn"), "supported": False}
     started = time.perf_counter()
@@ -144,7 +145,7 @@ def _hwbnn(
         progress.say(proof.value)
         work = folder / proof.value
         work.mkdir()
-        result = flow.prove(result, proof, work=work)
+        result = prove(result, proof, work=work)
     if result.synthesised is not None:
         ours["synthesised"] = _costs(result.synthesised.total)
     if result.cosimulated is not None:
