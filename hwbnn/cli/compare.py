@@ -262,7 +262,9 @@ def _tables(found: Json) -> RenderableType:
     checked = theirs.get("classes")
     if checked is not None:
         right = checked["images"] - checked["wrong"]
-        shown.add_row("classes as the model's", "all, by proof", f"{right} of {checked['images']}")
+        shown.add_row(
+            "classes as the model's", "checked at import", f"{right} of {checked['images']}"
+        )
     reasons = [
         Text(f"{name}: {tool['reason']}")
         for name, tool in (("hwbnn", ours), ("finn-plus", theirs))
