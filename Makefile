@@ -11,7 +11,7 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 NEEDS := pyproject.toml constraints.txt
 DEMO := build/tfc-w1a1
 
-.PHONY: demo test fast lint format bench battery clean
+.PHONY: demo test fast lint format bench finn battery clean
 .DEFAULT_GOAL := test
 
 ## demo: build an accelerator from a shipped model, and prove it in Verilator
@@ -44,6 +44,11 @@ format: $(VENV)/.dev
 ## bench: the benchmarks, their results in benchmarks/results
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+## finn: finn-plus in an environment of its own (minutes, once), and its word on what we emit
+finn: $(VENV)/.dev
+	$(BIN)/python -c "from hwbnn.tools.finn import environment; print(environment())"
+	$(BIN)/pytest -q tests/emit/test_finn.py tests/tools/test_finn.py -rs
 
 ## battery: 200 random networks, each layer of the line against another; result in benchmarks/results
 battery: $(VENV)/.dev

@@ -17,6 +17,7 @@ from hwbnn.emit import chip_open
 from hwbnn.emit.bench import emit_testbench
 from hwbnn.emit.chip_zynq import CHIP, emit_zynq_chip, is_zynq
 from hwbnn.emit.file_set import FileSet
+from hwbnn.emit.finn import emit_finn, finn_files
 from hwbnn.emit.golden import emit_golden
 from hwbnn.emit.hls import emit_hls
 from hwbnn.emit.report import (
@@ -43,11 +44,12 @@ from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower
 from hwbnn.passes.fit import Searched, UnreachableTargetError
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml, to_toml
 from hwbnn.passes.size_fifos import Sizing, size, with_depths
+from hwbnn.passes.whole_folds import check_whole, whole_folds
 from hwbnn.schema import read_file
 from hwbnn.sim.engine import Performance, Trace, performance, simulate
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.sim.slowdown import Slowdown, slowdown
-from hwbnn.step import Goal, Step
+from hwbnn.step import Backend, Goal, Step
 
 STRUCTURES = {
     Family.XC7: Structure.XC7,
@@ -84,6 +86,7 @@ class BuildConfig:
     pixels: IntArray | None = None
     labels: IntArray | None = None
     until: Step | None = None
+    backends: tuple[Backend, ...] = (Backend.RTL, Backend.HLS)
 
     @property
     def last(self) -> Step:
@@ -160,13 +163,14 @@ def _lower(result: BuildResult) -> BuildResult:
 
 
 def _fold(result: BuildResult) -> BuildResult:
-    config, design = result.config, design_of(result)
-    board = config.board
+    config, design, board = result.config, design_of(result), result.config.board
     limit, family = board.limit, board.cost_family
     _check_one_choice(config)
     if config.folding is not None:
         given = _read_foldings(config.folding, design)
         folded = fold(design, foldings=given.layers, family=family)
+        if Backend.FINN in config.backends:
+            check_whole(folded)
         return replace(result, design=folded, fifos=given.fifos)
     target = _target_cycles(result)
     if target is not None:
@@ -179,6 +183,8 @@ def _fold(result: BuildResult) -> BuildResult:
             port_bits=board.data.bits,
             port_cycles=1 if config.maximize is Goal.FPS else _port_cycles(result),
         )
+    if Backend.FINN in config.backends:  # what was proved is not of these folds
+        return replace(result, design=whole_folds(found.design))
     return replace(result, design=found.design, searched=found)
 
 
@@ -255,21 +261,22 @@ def _fifo(result: BuildResult) -> BuildResult:
 
 def _emit(result: BuildResult) -> BuildResult:
     design, board = design_of(result), result.config.board
-    frames = frames_of(result)[:GOLDEN_FRAMES]
-    family = board.cost_family
+    frames, family = frames_of(result)[:GOLDEN_FRAMES], board.cost_family
     top = emit_top(design, name=design.name, structure=STRUCTURES[family])
     rtl = emit_rtl(design, structure=Structure.BEHAVIOURAL) | emit_testbench(design, frames)
-    rtl |= top.under(family.value)  # no simulator knows the family's primitives
+    rtl = (rtl | top.under(family.value)).under("rtl")  # no simulator knows its primitives
     golden = emit_golden(design, frames)
-    hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz)
-    hls |= golden.under("tb")
-    files = rtl.under("rtl") | hls.under("hls") | golden.under("golden")
+    hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz) | golden.under("tb")
     if is_zynq(board):  # to take to a machine that has Vivado
-        files |= emit_zynq_chip(design, board, clock_mhz=result.clock_mhz).files.under(CHIP)
+        rtl |= emit_zynq_chip(design, board, clock_mhz=result.clock_mhz).files.under(CHIP)
     elif chip_open.is_open(board):
         chip = chip_open.emit_open_chip(design, board, clock_mhz=result.clock_mhz)
-        files |= chip.files.under(chip_open.FOLDER)
-    return replace(result, files=files)
+        rtl |= chip.files.under(chip_open.FOLDER)
+    emitted = {Backend.RTL: rtl, Backend.HLS: hls.under("hls")}
+    if Backend.FINN in result.config.backends:
+        emitted[Backend.FINN] = finn_files(emit_finn(design)).under("finn")
+    files = FileSet.union(emitted[backend] for backend in result.config.backends)
+    return replace(result, files=files | golden.under("golden"))
 
 
 def frames_of(result: BuildResult) -> IntArray:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Step: where a build may stop; Proof: what may be made of its result; Goal: of its folding."""
+"""Step: where a build may stop; Proof, Goal, Backend: of its result, its folding, its files."""
 
 from enum import Enum
 
@@ -33,3 +33,11 @@ class Goal(Enum):
     """What a folding may be made the most of."""
 
     FPS = "fps"
+
+
+class Backend(Enum):
+    """What a design may be emitted for."""
+
+    RTL = "rtl"
+    HLS = "hls"
+    FINN = "finn"

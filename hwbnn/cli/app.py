@@ -11,9 +11,10 @@ import typer
 
 from hwbnn.cli import options as o
 from hwbnn.cli import screen, training
+from hwbnn.cli.compare import compare
 from hwbnn.cli.summary import summary
 from hwbnn.errors import HwbnnError
-from hwbnn.step import Proof, Step
+from hwbnn.step import Backend, Proof, Step
 
 SIMULATE = "simulate"
 EXIT_STATUS = (
@@ -103,6 +104,12 @@ def build(
     proofs: Annotated[
         list[Proof] | None, typer.Option("--with", help="Also run this tool; may be repeated.")
     ] = None,
+    backends: Annotated[
+        list[Backend] | None,
+        typer.Option(
+            "--backend", help="Emit for this; may be repeated. Without it for rtl and hls."
+        ),
+    ] = None,
     folding: o.Folding = None,
     target_cycles: o.TargetCycles = None,
     target_fps: o.TargetFps = None,
@@ -134,6 +141,7 @@ def build(
         argmax=argmax,
         scale=(input_divisor, input_mean, input_std),
         until=until,
+        backends=tuple(dict.fromkeys(backends or (Backend.RTL, Backend.HLS))),
     )
     commands.build(config, output=output, force=force, proofs=tuple(proofs or ()), as_json=as_json)
 
@@ -218,6 +226,7 @@ _add(Proof.SYNTH.value, "Count the RTL's resources with Yosys.", Step.FIFO)
 
 
 app.command()(summary)
+app.command()(compare)
 app.command()(training.train)
 
 

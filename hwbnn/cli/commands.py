@@ -18,7 +18,7 @@ from hwbnn.frontend import input_shape, inspect_model, load_model
 from hwbnn.ir.graph import Preprocess
 from hwbnn.ir.reserved import RESERVED
 from hwbnn.sim.interpret import Interpreter
-from hwbnn.step import Goal, Proof, Step
+from hwbnn.step import Backend, Goal, Proof, Step
 from hwbnn.tools.output import result_folder, write
 from hwbnn.tools.scratch import scratch
 
@@ -42,6 +42,7 @@ def configuration(
     scale: Scale,
     until: Step | None,
     frames: int | None = None,
+    backends: tuple[Backend, ...] = (Backend.RTL, Backend.HLS),
 ) -> flow.BuildConfig:
     """Return what the options of a command mean."""
     given = _images(model, images)
@@ -63,6 +64,7 @@ def configuration(
         pixels=None if given is None else given.pixels,
         labels=None if given is None else given.labels,
         until=until,
+        backends=backends,
     )
 
 

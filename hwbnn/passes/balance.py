@@ -18,7 +18,6 @@ from hwbnn.passes.adapt import adapt
 from hwbnn.passes.fold import with_units
 from hwbnn.passes.search_space import PARTS, Choice, all_choices, in_parts, prices, with_least_fifos
 
-
 PLAIN = Resources(1, 1, 1, 1)
 
 

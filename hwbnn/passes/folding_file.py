@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from hwbnn import schema
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design
-from hwbnn.ir.unit import Knobs, Style
+from hwbnn.ir.unit import Knobs, Style, Unit
 from hwbnn.units import UNITS
 
+WINDOWS, PADDING = "ConvolutionInputGenerator", "FMPadding"
 FINN_STYLES = {
     "auto": Style.AUTO,
     "block": Style.BLOCK,
@@ -65,19 +66,14 @@ def _layer(where: str, name: str, layer: _Layer) -> Knobs:
 def parse_finn_json(text: str, *, where: str, design: Design) -> FoldingFile:
     """Return the foldings of FINN's folding_config.json for the layers of a design.
 
-    Nodes are matched by kind and index (`MVAU_hls_2`, `Thresholding_rtl_0`). FIFOs, width
-    converters and memory-mode keys have no counterpart here and are passed over.
+    Nodes are matched by kind and index (`MVAU_hls_2`, `Thresholding_rtl_0`). Windows are numbered
+    with those of pools where the file names a pool of its kind (Pool, from finn-plus 1.6 on), else
+    without (StreamingMaxPool had its own); one more may stand for a convolution over a whole image,
+    which needs none here. Padding has the lanes of the window behind it. FIFOs,
+    width converters, joins and memory-mode keys have no counterpart here and are passed over.
     """
-    try:
-        nodes = json.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers and nests without end, too
-        raise ConfigError(f"{where}: folding file must be JSON; {error}") from error
-    if not isinstance(nodes, dict):
-        raise ConfigError(
-            f"{where}: folding file must be an object by node name, not {type(nodes).__name__}; "
-            "take FINN's folding_config.json"
-        )
-    kinds = {kind for unit in UNITS for kind in unit.finn_nodes}
+    nodes = _nodes(text, where)
+    kinds = {kind for unit in UNITS for kind in unit.finn_nodes} - {PADDING}
     result: dict[str, Knobs] = {}
     named: dict[str, str] = {}  # layer to node
     problems: list[str] = []
@@ -85,8 +81,10 @@ def parse_finn_json(text: str, *, where: str, design: Design) -> FoldingFile:
         match = re.fullmatch(r"([A-Za-z]+?)(?:_Batch)?(?:_hls|_rtl)?_([0-9]{1,9})", node)
         if match is None or match[1] not in kinds:
             continue
-        layers = [i.name for i in design.instances if match[1] in i.unit.finn_nodes]
+        layers = _layers(design, match[1], nodes)
         index = int(match[2])
+        if match[1] == WINDOWS and 0 <= index - len(layers) < _whole_images(design):
+            continue
         if index >= len(layers):
             problems.append(
                 f"{where}: {node} must name one of {len(layers)} layers of its kind "
@@ -104,14 +102,60 @@ def parse_finn_json(text: str, *, where: str, design: Design) -> FoldingFile:
         wrong = _finn_problems(attributes)
         problems += [f"{where}: {node}{problem}" for problem in wrong]
         if not wrong:
-            result[layer] = _finn_layer(
-                attributes, weights=design[layer].knobs.weight_style is not None
-            )
+            result[layer] = _finn_layer(attributes, design[layer])
     if not named and not problems:
         problems = [f"{where}: folding file must name a layer, such as MVAU_0, not none; add it"]
     if problems:
         raise ConfigError(problems)
     return FoldingFile(result)
+
+
+def _nodes(text: str, where: str) -> dict[str, Any]:
+    """Return the attributes by node."""
+    try:
+        nodes = json.loads(text)
+    except (ValueError, RecursionError) as error:  # numbers and nests without end, too
+        raise ConfigError(f"{where}: folding file must be JSON; {error}") from error
+    if not isinstance(nodes, dict):
+        raise ConfigError(
+            f"{where}: folding file must be an object by node name, not {type(nodes).__name__}; "
+            "take FINN's folding_config.json"
+        )
+    return nodes
+
+
+def _layers(design: Design, kind: str, nodes: dict[str, Any]) -> list[str]:
+    """Return the layers that nodes of a kind number."""
+    layers = [i for i in design.instances if kind in i.unit.finn_nodes]
+    pools = any(re.match(r"Pool_(hls_|rtl_)?[0-9]", node) for node in nodes)
+    if kind == WINDOWS and not pools:
+        layers = [i for i in layers if "Pool" not in _reader(design, i.name).finn_nodes]
+    return [layer.name for layer in layers]
+
+
+def _whole_images(design: Design) -> int:
+    """Count the products that take a whole image as one vector: FINN may have windows for those."""
+    count = 0
+    for instance in design.instances:
+        if "MVAU" in instance.unit.finn_nodes and instance.unit.inputs[0].vectors == 1:
+            count += _given_vectors(design, instance.name) > 1
+    return count
+
+
+def _given_vectors(design: Design, name: str) -> int:
+    """Return how many vectors come, before width converters cut them otherwise."""
+    (edge,) = design.into(name)
+    if edge.producer is None or design[edge.producer.instance].foldable:
+        return edge.stream.vectors
+    return _given_vectors(design, edge.producer.instance)
+
+
+def _reader(design: Design, name: str) -> Unit:
+    """Return the unit that reads a window, past width converters."""
+    (edge,) = design.out_of(name)
+    assert edge.consumer is not None
+    unit = design[edge.consumer.instance]
+    return unit if unit.foldable else _reader(design, edge.consumer.instance)
 
 
 def _finn_problems(attributes: object) -> list[str]:
@@ -131,10 +175,14 @@ def _finn_problems(attributes: object) -> list[str]:
     return problems
 
 
-def _finn_layer(attributes: dict[str, Any], *, weights: bool) -> Knobs:
+def _finn_layer(attributes: dict[str, Any], unit: Unit) -> Knobs:
+    weights = unit.knobs.weight_style is not None
     given = attributes.get("ram_style") if weights else None
     style = None if given is None else FINN_STYLES[given]
-    return Knobs(attributes.get("PE"), attributes.get("SIMD"), weight_style=style)
+    simd = attributes.get("SIMD")
+    if attributes.get("parallel_window") == 1:  # all taps at once; here a column of them
+        simd = max(folding.simd for folding in unit.foldings())
+    return Knobs(attributes.get("PE"), simd, weight_style=style)
 
 
 def to_toml(design: Design) -> str:

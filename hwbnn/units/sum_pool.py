@@ -24,6 +24,7 @@ class SumPool(Unit):
     pe: int = 1
 
     module = "hwbnn_sum_pool"
+    finn_nodes = ("Pool",)
 
     def __post_init__(self) -> None:
         check_folding(self.origin, "pe", self.pe, self.channels, "channels")
