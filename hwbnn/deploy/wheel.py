@@ -56,8 +56,8 @@ def wheel(version: str) -> bytes:
 def runtime_sources() -> FileSet:
     """Return the modules of the driver."""
     folder = files("hwbnn.deploy.runtime")
-    found = {entry.name: entry.read_bytes() for entry in folder.iterdir()}
-    return FileSet({name: data for name, data in found.items() if name.endswith(".py")})
+    modules = [entry for entry in folder.iterdir() if entry.name.endswith(".py")]
+    return FileSet({entry.name: entry.read_bytes() for entry in modules})
 
 
 def zipped(contents: Mapping[str, bytes]) -> bytes:

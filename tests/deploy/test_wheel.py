@@ -27,6 +27,14 @@ def test_same_bytes_each_time():
     assert wheel_name("1.2.3") == "hwbnn_runtime-1.2.3-py3-none-any.whl"
 
 
+def test_compiled_modules_beside_the_source_are_no_part(tmp_path, monkeypatch):
+    (tmp_path / "driver.py").write_text("")
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "driver.cpython-311.pyc").write_bytes(b"")
+    monkeypatch.setattr("hwbnn.deploy.wheel.files", lambda _: tmp_path)
+    assert list(runtime_sources().files) == ["driver.py"]
+
+
 def test_record_holds_every_file():
     with zipfile.ZipFile(io.BytesIO(wheel("1.2.3"))) as archive:
         held = {name: archive.read(name) for name in archive.namelist()}
