@@ -184,13 +184,13 @@ def test_deploy_run_and_bench_over_ssh(hwbnn, tmp_path, monkeypatch):
         )
         assert [row["class"] for row in found.json["outputs"]] == wanted.tolist()
         assert found.json["accuracy"] == 1
-        shown = hwbnn("bench", package, "-n", 10, *options)
+        shown = hwbnn("bench", package, "-n", 10, "--on", f"ssh:{host}", *options)
         for word in ("pack", "copy", "execute", "unpack", "rest", "10 frames, ms", "1 frames, ms"):
             assert word in shown.out
         assert "measured on board" in shown.out
     finally:
         server.stop()
-    gone = hwbnn("bench", package, *options, "--json")
+    gone = hwbnn("bench", package, "--on", f"ssh:{host}", *options, "--json")
     assert gone.status == 8
     assert json.loads(gone.out)["error"] == "BoardError"
     assert "an ssh server must listen there" in gone.err

