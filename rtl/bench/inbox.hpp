@@ -5,11 +5,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <cstdio>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "pipes.hpp"
 
 class Inbox {
  public:
@@ -43,17 +44,21 @@ class Inbox {
   using Clock = std::chrono::steady_clock;
   static constexpr auto kPause = std::chrono::milliseconds(1);
 
+  // What one read brings was written without a pause, however late this thread gets to it.
   void read() {
-    int byte = EOF;
+    uint8_t bytes[4096];
+    size_t count = 0;
     do {
-      byte = std::getchar();
+      count = read_stdin(bytes, sizeof(bytes));
       const std::lock_guard<std::mutex> lock(mutex_);
       const Clock::time_point now = Clock::now();
-      if (byte != EOF) heard_.push_back({static_cast<uint8_t>(byte), now - contact_ > kPause});
-      else ended_ = true;
+      for (size_t i = 0; i < count; i++) {
+        heard_.push_back({bytes[i], i == 0 && now - contact_ > kPause});
+      }
+      ended_ = count == 0;
       contact_ = now;
       changed_.notify_one();
-    } while (byte != EOF);
+    } while (count > 0);
   }
 
   std::mutex mutex_;

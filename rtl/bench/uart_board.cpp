@@ -27,7 +27,7 @@
 
 namespace {
 
-constexpr uint64_t kStartCycles = 4096;  // until the chip has left its reset
+constexpr uint64_t kStartCycles = 8192;  // twice the reset of chip_uart.sv.j2
 constexpr uint64_t kSlice = 256;  // cycles between two looks at stdin
 constexpr double kQuietBits = 2048;  // twice the silence that ends half a packet
 constexpr uint64_t kLongest = 1 << 26;  // cycles that the core may work without a byte
