@@ -22,7 +22,7 @@ demo: $(VENV)/.demo
 
 ## test: all tests, the slow ones included
 test: $(VENV)/.dev
-	$(BIN)/pytest -n $(WORKERS) -rs
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -rs
 
 ## fast: the tests that take seconds
 fast: $(VENV)/.dev
