@@ -212,15 +212,16 @@ def _share(cost: Resources, limit: Resources) -> float:
 
 
 def _balanced(task: _Task, *, target: int, least: int) -> Searched:
-    found = _balance(task, floor=target).within(target)
-    if not found.resources.within(task.limit):
-        best = _fastest_balanced(task, floor=least)
-        room = _amounts(range(len(WORDS)), in_parts(task.limit))
-        reason = f"no faster folding was found that fits {room}"
-        raise UnreachableTargetError(
-            task.design.name, asked=target, best=best.cycles, reason=reason
-        )
-    return Searched(found.design, found.cycles, found.resources, None)
+    balance = _balance(task, floor=target)
+    for _ in range(PRICES):
+        found = balance.within(target)
+        if found.resources.within(task.limit):
+            return Searched(found.design, found.cycles, found.resources, None)
+        balance = balance.at(_dearer(balance, found.resources))
+    best = _fastest_balanced(task, floor=least)
+    room = _amounts(range(len(WORDS)), in_parts(task.limit))
+    reason = f"no faster folding was found that fits {room}"
+    raise UnreachableTargetError(task.design.name, asked=target, best=best.cycles, reason=reason)
 
 
 def _balance(task: _Task, *, floor: int) -> Balance:
