@@ -16,15 +16,12 @@ from hwbnn.ir.unit import (
     Folding,
     Memory,
     MemoryShape,
-    Port,
     Resources,
-    Side,
     Style,
     Unit,
-    Write,
-    pops,
 )
 from hwbnn.units import cost
+from hwbnn.units.elementwise import every_firing
 from hwbnn.units.folds import check_folding, divisors
 
 MAX_IN_BITS = 14  # 16384 words a table: beyond this a table is not a sensible circuit
@@ -89,18 +86,8 @@ class Lookup(Unit):
 
     def actors(self) -> tuple[Actor, ...]:
         """Every firing reads and writes. Latency: the table's registered read, FIFO write."""
-        always = np.ones(1, np.bool_)
-        return (
-            Actor(
-                name="lookup",
-                at=np.zeros(1, np.int64),
-                cycle=1,
-                repeats=self.outputs[0].beats,
-                latency=2,
-                reads=(pops(Port(Side.INPUT), always),),
-                writes=(Write(Port(Side.OUTPUT), always),),
-            ),
-        )
+        beats = self.outputs[0].beats
+        return every_firing("lookup", beats=beats, latency=2)
 
     def resources(self, family: Family) -> Resources:
         copies = self.memory_shapes() * (self.pe if self.shared else 1)

@@ -15,15 +15,12 @@ from hwbnn.ir.unit import (
     Folding,
     Memory,
     MemoryShape,
-    Port,
     Resources,
-    Side,
     Style,
     Unit,
-    Write,
-    pops,
 )
 from hwbnn.units import cost
+from hwbnn.units.elementwise import every_firing
 from hwbnn.units.folds import check_folding, divisors
 
 # A DSP48E1: 25 x 18 + 48 bits, two's complement (UG479).
@@ -122,18 +119,8 @@ class Rescale(Unit):
 
     def actors(self) -> tuple[Actor, ...]:
         """Every firing reads and writes. Latency: operands, product, sum, FIFO write."""
-        always = np.ones(1, np.bool_)
-        return (
-            Actor(
-                name="rescale",
-                at=np.zeros(1, np.int64),
-                cycle=1,
-                repeats=self.outputs[0].beats,
-                latency=4,
-                reads=(pops(Port(Side.INPUT), always),),
-                writes=(Write(Port(Side.OUTPUT), always),),
-            ),
-        )
+        beats = self.outputs[0].beats
+        return every_firing("rescale", beats=beats, latency=4)
 
     def resources(self, family: Family) -> Resources:
         folds = 0 if self.shared else (self.outputs[0].vector_beats - 1).bit_length()

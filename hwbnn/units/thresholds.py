@@ -16,14 +16,11 @@ from hwbnn.ir.unit import (
     Folding,
     Memory,
     MemoryShape,
-    Port,
     Resources,
-    Side,
     Unit,
-    Write,
-    pops,
 )
 from hwbnn.units import cost, search
+from hwbnn.units.elementwise import every_firing
 from hwbnn.units.folds import check_folding, divisors
 
 
@@ -89,17 +86,9 @@ class Thresholds(Unit):
 
     def actors(self) -> tuple[Actor, ...]:
         """Every firing reads and writes. Latency: operand register, search, FIFO write."""
-        always = np.ones(1, np.bool_)
-        return (
-            Actor(
-                name="thresholds",
-                at=np.zeros(1, np.int64),
-                cycle=1,
-                repeats=self.outputs[0].beats,
-                latency=2 + search.latency(self._table_shapes),
-                reads=(pops(Port(Side.INPUT), always),),
-                writes=(Write(Port(Side.OUTPUT), always),),
-            ),
+        beats = self.outputs[0].beats
+        return every_firing(
+            "thresholds", beats=beats, latency=2 + search.latency(self._table_shapes)
         )
 
     def resources(self, family: Family) -> Resources:

@@ -74,5 +74,5 @@ def state_text(board: Registers, fifos: Sequence[str] = ()) -> str:
     """Return the state for a fault's message, or why it cannot be read."""
     try:
         return str(read_state(board, fifos))
-    except Exception as error:
+    except Exception as error:  # of any back end; the fault that this is for must not be lost
         return f"its registers cannot be read: {error}"
