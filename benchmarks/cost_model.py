@@ -33,6 +33,7 @@ from hwbnn.units.fork import Fork
 from hwbnn.units.lookup import Lookup
 from hwbnn.units.max_pool import MaxPool
 from hwbnn.units.mvu import Mvu
+from hwbnn.units.rescale import Rescale
 from hwbnn.units.sliding_window import SlidingWindow
 from hwbnn.units.sum_pool import SumPool
 from hwbnn.units.thresholds import Thresholds
@@ -263,6 +264,9 @@ def _tables() -> Iterator[Unit]:
         yield one.fold(Folding(pe))
     for pe in (1, 4, 32):
         yield four.fold(Folding(pe))
+    scale, zero = np.array([21_845]), np.array([1 << 15])
+    for pe in (1, 8):
+        yield Rescale(scale, zero, 16, 255, False, signed(12), unsigned(8), 64, vectors=4, pe=pe)
     for pe in (1, 3):
         yield shared.fold(Folding(pe))
         yield own.fold(Folding(4 * pe))

@@ -15,7 +15,8 @@ from typing import Any
 from benchmarks.record import record
 from hwbnn import zoo
 from hwbnn.board import Device, find_board
-from hwbnn.flow import BuildConfig, BuildResult, build, report_of
+from hwbnn.flow import BuildConfig, BuildResult, build
+from hwbnn.outcome import report_of
 from hwbnn.proving import prove
 from hwbnn.step import Proof, Step
 

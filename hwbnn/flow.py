@@ -2,7 +2,6 @@
 """Flow: the straight line from a model to a design, and to its bitstream (DESIGN 2)."""
 
 import hashlib
-import importlib.metadata
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,29 +19,17 @@ from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.finn import emit_finn, finn_files
 from hwbnn.emit.golden import emit_golden
 from hwbnn.emit.hls import emit_hls
-from hwbnn.emit.report import (
-    Check,
-    Cosimulated,
-    FifoProof,
-    Findings,
-    FoldingProof,
-    Json,
-    Synthesised,
-    report,
-)
-from hwbnn.emit.report_files import report_files
-from hwbnn.emit.report_routed import routed
+from hwbnn.emit.report import Check, Cosimulated, Synthesised
 from hwbnn.emit.rtl import Structure, emit_rtl, emit_top
 from hwbnn.errors import ConfigError
 from hwbnn.frontend import Output, import_model, load_model
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph, Preprocess
-from hwbnn.ir.text import design_text, graph_text
 from hwbnn.ir.unit import Family
 from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower
 from hwbnn.passes.fit import Searched, UnreachableTargetError
-from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml, to_toml
+from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml
 from hwbnn.passes.size_fifos import Sizing, size, with_depths
 from hwbnn.passes.whole_folds import check_whole, whole_folds
 from hwbnn.schema import read_file
@@ -338,54 +325,6 @@ def timed(result: BuildResult, what: str, started: float) -> BuildResult:
     """Return a result with the seconds since `started` (of time.perf_counter)."""
     took = round(time.perf_counter() - started, 4)
     return replace(result, seconds=(*result.seconds, (what, took)))
-
-
-def report_of(result: BuildResult) -> Json:
-    """Return the report of a build."""
-    return report(
-        Findings(
-            version=importlib.metadata.version("hwbnn"),
-            model=result.config.model.name.encode(errors="replace").decode(),  # any bytes
-            model_sha256=result.model_sha256,
-            graph=graph_of(result),
-            board=result.config.board,
-            clock_mhz=result.clock_mhz,
-            design=result.design,
-            performance=result.performance,
-            trace=result.trace,
-            slowdown=None if result.slowdown is None else str(result.slowdown),
-            folding=_folding_proof(result),
-            fifo_sizing=_fifo_proof(result),
-            cosimulated=result.cosimulated,
-            synthesised=result.synthesised,
-            routed=None if result.bitstream is None else routed(result.bitstream.routed),
-            checks=result.checks,
-            seconds=result.seconds,
-        )
-    )
-
-
-def _folding_proof(result: BuildResult) -> FoldingProof | None:
-    proof = None if result.searched is None else result.searched.certificate
-    if proof is None:
-        return None
-    return FoldingProof(proof.target, proof.share, proof.reason, proof.choices)
-
-
-def _fifo_proof(result: BuildResult) -> FifoProof | None:
-    if result.sizing is None:
-        return None
-    return FifoProof(result.sizing.bits, result.sizing.bound, tuple(result.fifos))
-
-
-def files_of(result: BuildResult) -> FileSet:
-    """Return all files of a finished build, reports included."""
-    texts = {"graph.txt": graph_text(graph_of(result))}
-    if result.design is not None:
-        texts["design.txt"] = design_text(result.design)
-        texts["folding.toml"] = to_toml(result.design)
-    emitted = result.files or FileSet({})
-    return FileSet.of(texts) | emitted | report_files(report_of(result))
 
 
 def graph_of(result: BuildResult) -> Graph:

@@ -13,8 +13,9 @@ from hwbnn.board import find_board
 from hwbnn.emit.chip_open import OpenChip
 from hwbnn.emit.report_routed import CriticalPath, Routed, Use
 from hwbnn.errors import ConfigError, ToolError
-from hwbnn.flow import BuildConfig, build, design_of, files_of, report_of
+from hwbnn.flow import BuildConfig, build, design_of
 from hwbnn.ir.design import Design
+from hwbnn.outcome import files_of, report_of
 from hwbnn.step import Step
 from hwbnn.tools.nextpnr import Bitstream
 

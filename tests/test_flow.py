@@ -11,8 +11,9 @@ import pytest
 from hwbnn.board import find_board
 from hwbnn.emit.report import Synthesised
 from hwbnn.errors import ConfigError, MismatchError
-from hwbnn.flow import BuildConfig, BuildResult, build, files_of, frames_of, report_of
+from hwbnn.flow import BuildConfig, BuildResult, build, frames_of
 from hwbnn.ir.unit import Resources
+from hwbnn.outcome import files_of, report_of
 from hwbnn.passes.folding_file import to_toml
 from hwbnn.proving import prove
 from hwbnn.sim.interpret import Interpreter

@@ -8,7 +8,8 @@ import pytest
 
 from hwbnn.board import find_board
 from hwbnn.errors import ToolError
-from hwbnn.flow import BuildConfig, build, files_of, report_of
+from hwbnn.flow import BuildConfig, build
+from hwbnn.outcome import files_of, report_of
 from hwbnn.step import Step
 from tests.tools.mock_vivado import install, need_tclsh
 

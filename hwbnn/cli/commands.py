@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from hwbnn import flow, packaging, proving, zoo
+from hwbnn import flow, outcome, packaging, proving, zoo
 from hwbnn.board import find_board
 from hwbnn.cli import screen, tables
 from hwbnn.cli.images import PICTURES, Images, read_images
@@ -131,9 +131,9 @@ def build(
         result = flow.build(config, watch=lambda s: progress.say(s.value), say=progress.say)
         result = _prove(result, proofs, progress)
         progress.say("write")
-        write(flow.files_of(result), folder, target=target)
+        write(outcome.files_of(result), folder, target=target)
         _add_package(result, folder)
-    report = flow.report_of(result)
+    report = outcome.report_of(result)
     if as_json:
         screen.show_json(report)
         return
@@ -170,7 +170,7 @@ def prove(config: flow.BuildConfig, *, proof: Proof, as_json: bool) -> None:
     with screen.progress() as progress:
         result = flow.build(config, watch=lambda step: progress.say(step.value))
         result = _prove(result, (proof,), progress)
-    report = flow.report_of(result)
+    report = outcome.report_of(result)
     if as_json:
         screen.show_json(report)
     else:
@@ -226,5 +226,5 @@ def simulation(result: flow.BuildResult) -> Json:
         "frames": len(frames),
         "accuracy": None if labels is None else float((chosen == labels).mean()),
         "outputs": rows,
-        "report": flow.report_of(result),
+        "report": outcome.report_of(result),
     }

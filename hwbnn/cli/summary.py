@@ -79,7 +79,7 @@ def _of_file(
 
         path = zoo.path(model.removeprefix(ZOO)) if model.startswith(ZOO) else Path(model)
         return summarise(import_model(load_model(path), name=path.stem, check=False)), {}
-    from hwbnn import flow
+    from hwbnn import flow, outcome
     from hwbnn.cli import commands
     from hwbnn.frontend.summary import summarise
     from hwbnn.step import Step
@@ -101,7 +101,7 @@ def _of_file(
     )
     with screen.progress() as progress:
         result = flow.build(config, watch=lambda step: progress.say(step.value))
-    return summarise(flow.graph_of(result)), _costs(flow.report_of(result))
+    return summarise(flow.graph_of(result)), _costs(outcome.report_of(result))
 
 
 def _costs(report: dict[str, Any]) -> dict[str, dict[str, float]]:

@@ -27,7 +27,7 @@ from hwbnn.ir.unit import (
 from hwbnn.ir.window import Border
 from hwbnn.units import border, cost, reduction, search, weights
 from hwbnn.units.folds import check_folding, divisors
-from hwbnn.units.mvu import Mode
+from hwbnn.units.mode import Mode
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Self
 
 import numpy as np
@@ -30,20 +29,13 @@ from hwbnn.ir.unit import (
     folding_of,
 )
 from hwbnn.ir.window import Border
-from hwbnn.units import border, cost, search, weights
+from hwbnn.units import border, mvu_cost, search, weights
 from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.mode import Mode
 
 _EXACT_FLOATS = 1 << 53
 MAX_STAGES = 16  # more levels than the tree of any folding has
 TREE_LEVELS_PER_REGISTER = 4  # of log2(SIMD): what xc7 adds up in 10 ns with room to spare
-
-
-class Mode(Enum):
-    """How a synapse multiplies; the value is parameter `Mode` of hwbnn_mvu."""
-
-    XNOR = 0  # 1-bit weight, 1-bit input: popcount of XNOR
-    ADD = 1  # 1-bit weight, n-bit input: add or subtract
-    MULTIPLY = 2  # m-bit weight, n-bit (or bipolar) input
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,70 +210,18 @@ class Mvu(Unit):
 
     @property
     def _search_latency(self) -> int:
-        tables = self._table_shapes
+        tables = self.table_shapes
         return search.latency(tables) if len(tables) > 1 else 0
 
     # ---- cost --------------------------------------------------------------------------------
 
     def resources(self, family: Family) -> Resources:
-        lut = self.pe * self._lane_luts(family) + self._control_luts(family)
-        logic = Resources(lut=lut, ff=self._registers())
-        depth, width, style = self._weight_depth, self._weight_width, self._weight_shape.style
-        words = cost.rom(depth, width, style, family)
-        if self.neuron_folds > 1 and self.synapse_folds > 1:
-            data = self.simd * self.input_dtype.bits
-            words += cost.written(self.synapse_folds, data, family)
-        _, *tables = self.memory_shapes()
-        if len(self._table_shapes) == 1:
-            words += cost.starts(tables.pop(0), family)
-        return logic + words + cost.memories(tables, family)
-
-    def _lane_luts(self, family: Family) -> float:
-        tables, inputs = self._table_shapes, self.simd
-        bits, weight_bits = self.input_dtype.bits, self.weight_dtype.bits
-        if self.mode is Mode.XNOR:
-            constant = self._weight_depth == 1
-            sums = cost.popcount(inputs, pe=self.pe, constant=constant, family=family)
-        else:
-            factor = None if self.mode is Mode.ADD else weight_bits
-            sums = cost.products(
-                inputs, self._weight_depth, pe=self.pe, bits=bits, weight_bits=factor, family=family
-            )
-        one_adder = family is Family.XC7 or self.mode is Mode.XNOR
-        lane = sums + self._sum_bits * (1.0 if one_adder else 2.5) + 1
-        if len(tables) > 1:
-            lane += len(tables) * (tables[0].lane_bits / 2 + 2)
-        return lane
-
-    def _control_luts(self, family: Family) -> float:
-        data = self.simd * self.input_dtype.bits
-        luts = 12.0 + 3 * self._weight_depth.bit_length() + data * (self.neuron_folds > 1)
-        if self.border is not None:
-            folds = self.groups * self.neuron_folds
-            luts += border.luts(self.border, folds=folds, family=family)
-        return luts
-
-    def _registers(self) -> float:
-        steps, style = len(self._table_shapes), self._weight_shape.style
-        data, folds, width = self.simd * self.input_dtype.bits, self.synapse_folds, self._sum_bits
-        result = 1 if steps == 1 else width
-        count = data + self.pe * (result + (width if folds > 1 else 0))
-        count += 3 * self._weight_depth.bit_length() + 8
-        if self.neuron_folds > 1 and folds == 1:
-            count += data
-        if steps > 1:
-            count += self.pe * sum(width + step + 1 for step in range(steps))
-        if style is not Style.BLOCK and self._weight_depth > 1:
-            # Equal columns are one: of few words there are few different ones.
-            count += min(self._weight_width, 1 << min(32, self._weight_depth))
-        # A stage cuts the tree of adders where few numbers, here two, are left.
-        narrow = self.simd.bit_length() + (0 if self.mode is Mode.XNOR else self.input_dtype.bits)
-        return count + self.stages * self.pe * min(data, 2 * narrow)
+        return mvu_cost.resources(self, family)
 
     @property
-    def _sum_bits(self) -> int:
+    def sum_bits(self) -> int:
         """Bits of the accumulator; one threshold starts it, so it must hold that too, signed."""
-        tables = self._table_shapes
+        tables = self.table_shapes
         if len(tables) == 1:
             return max(self.accumulator.bits, tables[0].lane_bits) + 1
         return self.accumulator.bits
@@ -289,7 +229,7 @@ class Mvu(Unit):
     # ---- parameters and memories -------------------------------------------------------------
 
     def parameters(self) -> dict[str, int]:
-        tables = self._table_shapes
+        tables = self.table_shapes
         return {
             "Mode": self.mode.value,
             "Pe": self.pe,
@@ -309,8 +249,8 @@ class Mvu(Unit):
             "SearchCycles": search.cycles_per_step(tables) if tables else 1,
             "Base": 0 if self.output_dtype.kind is Kind.BIPOLAR else self.base,
             "Stages": self.stages,
-            "BlockWeights": int(self._weight_shape.style is Style.BLOCK),
-            "WeightRows": self._weight_shape.depth,
+            "BlockWeights": int(self.weight_shape.style is Style.BLOCK),
+            "WeightRows": self.weight_shape.depth,
             "Groups": self.groups,
             "BorderClasses": self.classes,
             "BorderRows": 1 if self.border is None else self.border.rows.size,
@@ -318,7 +258,7 @@ class Mvu(Unit):
         }
 
     def memory_shapes(self) -> tuple[MemoryShape, ...]:
-        shapes = (self._weight_shape, *self._table_shapes)
+        shapes = (self.weight_shape, *self.table_shapes)
         if self.border is None or self.classes == 1:
             return shapes
         return (*shapes, *border.shapes(self.border, folds=self.groups * self.neuron_folds))
@@ -338,27 +278,30 @@ class Mvu(Unit):
             simd=self.simd,
             fill=int(self.mode is Mode.XNOR),
         )
-        memories = (weights.memory(words, self._weight_shape), *self._search_tables())
+        memories = (weights.memory(words, self.weight_shape), *self._search_tables())
         if self.border is None or self.classes == 1:
             return memories
         return (*memories, *border.tables(self.border, folds=self.groups * self.neuron_folds))
 
     @property
-    def _weight_depth(self) -> int:
+    def weight_depth(self) -> int:
         """Words of weights: firings of a vector."""
         return self.groups * self.neuron_folds * self.synapse_folds
 
     @property
-    def _weight_width(self) -> int:
+    def weight_width(self) -> int:
+        """Bits of a word of weights."""
         return self.pe * self.simd * self.weight_dtype.bits
 
     @property
-    def _weight_shape(self) -> MemoryShape:
+    def weight_shape(self) -> MemoryShape:
+        """The memory of the weights."""
         lanes, bits = self.pe * self.simd, self.weight_dtype.bits
-        return weights.shape(self._weight_depth, lanes, bits, self.weight_style)
+        return weights.shape(self.weight_depth, lanes, bits, self.weight_style)
 
     @property
-    def _table_shapes(self) -> tuple[MemoryShape, ...]:
+    def table_shapes(self) -> tuple[MemoryShape, ...]:
+        """The tables of the staircase's search; none without one."""
         if self.thresholds is None:
             return ()
         low, high = self._compared_range

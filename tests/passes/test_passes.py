@@ -18,7 +18,8 @@ from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
 from hwbnn.sim.engine import performance
 from hwbnn.sim.reference import reference
 from hwbnn.units.lookup import Lookup
-from hwbnn.units.mvu import Mode, Mvu
+from hwbnn.units.mode import Mode
+from hwbnn.units.mvu import Mvu
 from hwbnn.units.thresholds import Thresholds
 from tests.graphs import (
     TFC_64_CYCLES,
