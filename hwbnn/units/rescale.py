@@ -131,10 +131,19 @@ class Rescale(Unit):
         return sum((self._lane(family) for _ in range(self.pe)), lanes + control)
 
     def _lane(self, family: Family) -> Resources:
-        """Fitted to Yosys: LUTs within 25 % in all on xc7, on ECP5 mostly; it has no DSPs there."""
+        """Fitted to Yosys: LUTs within 25 % in all on xc7, on ECP5 mostly; it has no DSPs there.
+
+        A constant multiplies by additions: one less than it has bits that are 1, some of them
+        shared.
+        """
         bits, total, out = self.input_dtype.bits, self.sum_bits, self.output_dtype.bits
         if self.shared:
-            return Resources(lut=out + 0.8 * total, ff=bits + total)
+            rows = int(abs(self.multipliers[0])).bit_count() - 1
+            if family is Family.XC7:
+                lut = (2.75 * bits - 8.5) * rows**0.8
+            else:
+                lut = 1.2 * bits + (6.25 * bits - 21.5) * rows**0.65
+            return Resources(lut=out + max(0.0, lut), ff=bits + total)
         rows = self.multiplier_bits
         if family is Family.XC7:
             return Resources(lut=1.1 * out, ff=bits + rows + total, dsp=1)
