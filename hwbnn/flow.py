@@ -249,10 +249,12 @@ def _fifo(result: BuildResult) -> BuildResult:
 def _emit(result: BuildResult) -> BuildResult:
     design, board = design_of(result), result.config.board
     frames, family = frames_of(result)[:GOLDEN_FRAMES], board.cost_family
+    outputs = design.run(frames)
     top = emit_top(design, name=design.name, structure=STRUCTURES[family])
-    rtl = emit_rtl(design, structure=Structure.BEHAVIOURAL) | emit_testbench(design, frames)
+    rtl = emit_rtl(design, structure=Structure.BEHAVIOURAL)
+    rtl |= emit_testbench(design, frames, outputs)
     rtl = (rtl | top.under(family.value)).under("rtl")  # no simulator knows its primitives
-    golden = emit_golden(design, frames)
+    golden = emit_golden(design, frames, outputs)
     hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz) | golden.under("tb")
     if is_zynq(board):  # to take to a machine that has Vivado
         rtl |= emit_zynq_chip(design, board, clock_mhz=result.clock_mhz).files.under(CHIP)

@@ -15,22 +15,22 @@ _NIBBLES = np.zeros(128, np.uint8)
 _NIBBLES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 
 
-def emit_golden(design: Design, frames: IntArray) -> FileSet:
+def emit_golden(design: Design, inputs: IntArray, outputs: IntArray) -> FileSet:
     """`golden_in.hex`, `golden_out.hex` and their shape in `golden.json`.
 
-    One beat a line, most significant digit first: the format of `$readmemh`. The outputs are those
-    of `design.run`.
+    One beat a line, most significant digit first: the format of `$readmemh`. Inputs and outputs are
+    frames (frames, elements); the outputs are what `design.run` makes of the inputs.
     """
     streams = {"in": design.input.stream, "out": design.output.stream}
     shape = {
         "design": design.name,
-        "frames": len(frames),
+        "frames": len(inputs),
         **{side: _shape(stream) for side, stream in streams.items()},
     }
     return FileSet.of(
         {
-            "golden_in.hex": beat_lines(streams["in"], frames),
-            "golden_out.hex": beat_lines(streams["out"], design.run(frames)),
+            "golden_in.hex": beat_lines(streams["in"], inputs),
+            "golden_out.hex": beat_lines(streams["out"], outputs),
             "golden.json": json.dumps(shape, indent=2) + "\n",
         }
     )

@@ -111,7 +111,7 @@ def emit_memories(design: Design) -> FileSet:
 def _unit_cell(design: Design, instance: Instance, structure: Structure, folder: str) -> Cell:
     unit, name = instance.unit, instance.name
     parameters = [Parameter(key, str(value)) for key, value in unit.parameters().items()]
-    if re.search(r"\bStructure\b", _source(unit.module)):
+    if _has_structure(unit.module):
         parameters.append(Parameter("Structure", str(structure.value)))
     stems = dict.fromkeys(memory.name.rstrip("0123456789") for memory in unit.memory_shapes())
     for stem in stems:
@@ -153,6 +153,11 @@ def _fifo_cell(edge: Edge) -> Cell:
 @cache
 def _source(module: str) -> str:
     return read_text(Room.RTL, f"{module}.sv")
+
+
+@cache
+def _has_structure(module: str) -> bool:
+    return re.search(r"\bStructure\b", _source(module)) is not None
 
 
 @cache

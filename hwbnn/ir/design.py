@@ -2,6 +2,7 @@
 """Design: units joined by streams, each through a FIFO."""
 
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from hwbnn.ir.fifo import Fifo
 from hwbnn.ir.graph import OutputSteps, OutputValues
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family, Resources, Unit
+
+_ELEMENTS = 1 << 20  # of a stream, evaluated at once: a processor's cache holds them
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,9 @@ class Edge:
     def stream(self) -> Stream:
         """The stream that the FIFO carries."""
         return self.fifo.stream
+
+
+Wired: TypeAlias = tuple[Unit, tuple[Edge, ...], tuple[Edge, ...]]  # what it reads and writes
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,17 +113,21 @@ class Design:
 
     def run(self, frames: IntArray) -> IntArray:
         """Integer meaning: (frames, elements) in and out, unit by unit; the plain definition."""
+        widest = max(edge.stream.elements * edge.stream.vectors for edge in self.edges)
+        batch = max(1, _ELEMENTS // widest)
+        wired = [(i.unit, self.into(i.name), self.out_of(i.name)) for i in self.instances]
+        cuts = range(0, max(1, len(frames)), batch)
+        return np.concatenate([self._run(wired, frames[at : at + batch]) for at in cuts])
+
+    def _run(self, wired: list[Wired], frames: IntArray) -> IntArray:
         values = {
             e.name: part for e, part in zip(self.inputs, parts(frames, self.inputs), strict=True)
         }
-        for instance in self.instances:
-            inputs = [values[edge.name] for edge in self.into(instance.name)]
-            for edge, value in zip(
-                self.out_of(instance.name), instance.unit.run(*inputs), strict=True
-            ):
+        for unit, into, out_of in wired:
+            results = unit.run(*(values.pop(edge.name) for edge in into))
+            for edge, value in zip(out_of, results, strict=True):
                 values[edge.name] = value
-        results = [values[edge.name] for edge in self.outputs]
-        return results[0] if len(results) == 1 else np.concatenate(results, axis=1)
+        return np.concatenate([values[edge.name] for edge in self.outputs], axis=1)
 
     def resources(self, family: Family) -> Resources:
         """Modelled cost: all units and FIFOs."""

@@ -31,8 +31,8 @@ class Log:
         self._latest = near[-self.depth :].copy()
         self._held += len(reserves) - len(pops)
         if self.keep:
-            self.reserves.append(reserves)
-            self.pops.append(pops)
+            self.reserves.append(reserves.copy())
+            self.pops.append(pops.copy())
 
 
 def record(
@@ -43,41 +43,44 @@ def record(
     Then everything but the source goes on as far as it can: a window's drain comes to the padding
     of the next frame before the first word of it. That is logged too.
     """
-    state = State.of(plan)
+    recorder = _Recorder(plan, logs, rules)
     chunk = min(frames, max(1, EVENTS // int(plan.words.sum())))
     stopped = None
-    if _part(plan, state, logs, plan.firings * chunk, rules):
+    if recorder.run(plan.firings * chunk):
         for begin in range(chunk, frames, chunk):
-            _part(plan, state, logs, plan.firings * min(chunk, frames - begin), rules)
+            recorder.run(plan.firings * min(chunk, frames - begin))
     else:  # a deadlock comes in the first frame or never; until it bites, more frames may enter
-        _part(plan, state, logs, plan.firings * min(frames - chunk, plan.slots), rules)
-        stopped = deadlock(plan, state)
-    actors = state.actors.copy()
-    _part(
-        plan,
-        state,
-        logs,
-        np.append(np.zeros(plan.sources, np.int64), plan.firings[plan.sources :]),
-        rules,
-    )
+        recorder.run(plan.firings * min(frames - chunk, plan.slots))
+        stopped = deadlock(plan, recorder.state)
+    actors = recorder.state.actors.copy()
+    inner = plan.firings[plan.sources :]
+    recorder.run(np.append(np.zeros(plan.sources, np.int64), inner))
     return actors, stopped
 
 
-def _part(
-    plan: Schedule, state: State, logs: dict[int, Log], firings: IntArray, rules: Rules
-) -> bool:
-    """Fire every actor so often more, or until nothing moves; return if all are done."""
-    left = state.actors[LEFT::ACTOR_WIDTH]
-    left += firings
-    most = int((left // plan.firings).max()) + 1
-    logged = np.array(list(logs))
-    sizes = np.repeat(plan.words[logged] * most, 2)
-    starts = (np.cumsum(sizes) - sizes).reshape(-1, 2)
-    events = np.empty(int(sizes.sum()), np.int64)
-    rows = state.channels.reshape(-1, CHANNEL_WIDTH)
-    rows[logged[:, None], [LOG_WRITES, LOG_POPS]] = starts
-    done = advance(plan, state, events, rules)
-    for channel, (written, popped) in zip(logs, starts, strict=True):
-        ends = rows[channel, [LOG_WRITES, LOG_POPS]]
-        logs[channel].add(events[written : ends[0]], events[popped : ends[1]])
-    return done
+class _Recorder:
+    """The engine's state, and the memory for the events of a part: every part takes the same."""
+
+    def __init__(self, plan: Schedule, logs: dict[int, Log], rules: Rules) -> None:
+        self.state = State.of(plan)
+        self._plan, self._logs, self._rules = plan, logs, rules
+        self._events = _NONE
+
+    def run(self, firings: IntArray) -> bool:
+        """Fire every actor so often more, or until nothing moves; return if all are done."""
+        plan = self._plan
+        left = self.state.actors[LEFT::ACTOR_WIDTH]
+        left += firings
+        most = int((left // plan.firings).max()) + 1
+        logged = np.array(list(self._logs))
+        sizes = np.repeat(plan.words[logged] * most, 2)
+        starts = (np.cumsum(sizes) - sizes).reshape(-1, 2)
+        if len(self._events) < sizes.sum():
+            self._events = np.empty(int(sizes.sum()), np.int64)
+        rows = self.state.channels.reshape(-1, CHANNEL_WIDTH)
+        rows[logged[:, None], [LOG_WRITES, LOG_POPS]] = starts
+        done = advance(plan, self.state, self._events, self._rules)
+        for channel, (written, popped) in zip(self._logs, starts, strict=True):
+            writes, pops = rows[channel, [LOG_WRITES, LOG_POPS]]
+            self._logs[channel].add(self._events[written:writes], self._events[popped:pops])
+        return done

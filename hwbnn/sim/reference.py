@@ -29,7 +29,7 @@ Numbers: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32 | np.float6
 AnyNumbers = TypeVar("AnyNumbers", IntArray, Numbers)
 
 FEW_STEPS = 15  # more are searched, not compared one by one
-REFERENCE_ELEMENTS = 1 << 25  # of all values, at a time, to bound the memory
+REFERENCE_ELEMENTS = 1 << 22  # of all values, at a time, to bound the memory
 
 
 def reference(graph: Graph, frames: IntArray) -> IntArray:

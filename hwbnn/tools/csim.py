@@ -27,7 +27,8 @@ def csim(design: Design, frames: IntArray, *, work: Path, headers: Path | None =
     """
     headers = headers_folder(headers)
     project = emit_program(design)
-    write(project | emit_golden(design, frames[:GOLDEN_FRAMES]).under("tb"), work)
+    golden = frames[:GOLDEN_FRAMES]
+    write(project | emit_golden(design, golden, design.run(golden)).under("tb"), work)
     program = compile_program(project, work=work, headers=headers)
     _check_golden(design, program)
     given, taken = work / "frames_in.hex", work / "frames_out.hex"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import DType, IntArray, Kind, smallest, unsigned
@@ -33,7 +34,6 @@ from hwbnn.units import border, mvu_cost, search, weights
 from hwbnn.units.folds import check_folding, divisors
 from hwbnn.units.mode import Mode
 
-_EXACT_FLOATS = 1 << 53
 MAX_STAGES = 16  # more levels than the tree of any folding has
 TREE_LEVELS_PER_REGISTER = 4  # of log2(SIMD): what xc7 adds up in 10 ns with room to spare
 
@@ -135,8 +135,10 @@ class Mvu(Unit):
         (x,) = values
         # The BLAS multiplies floats alone; they are exact as far as they count whole numbers.
         most = max(abs(self.input_dtype.min), self.input_dtype.max)
-        exact = most * int(np.abs(self.weights).sum(axis=1).max()) < _EXACT_FLOATS
-        number = np.float64 if exact else np.int64
+        largest = most * int(np.abs(self.weights).sum(axis=1).max())
+        number: DTypeLike = np.int64
+        if largest < 1 << 53:
+            number = np.float32 if largest < 1 << 24 else np.float64
         vectors = x.reshape(-1, self.groups, self.synapses).swapaxes(0, 1).astype(number)
         rows = self.weights.reshape(self.groups, self.neurons, self.synapses).astype(number)
         sums = (vectors @ rows.swapaxes(1, 2)).swapaxes(0, 1).astype(np.int64)

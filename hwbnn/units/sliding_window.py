@@ -137,8 +137,9 @@ class SlidingWindow(Unit):
     def run(self, *values: IntArray) -> tuple[IntArray, ...]:
         (x,) = values
         frames, sources = x.shape[0], self.window.sources[:, self.window.by_columns]
-        image = x.reshape(frames, -1, self.channels)
-        taps = np.where(sources[..., None] >= 0, image[:, sources], self.fill)
+        outside = np.broadcast_to(self.fill, (frames, 1, self.channels))
+        image = np.concatenate([x.reshape(frames, -1, self.channels), outside], axis=1)
+        taps = image[:, sources]  # -1, in the padding, is the last
         grouped = taps.reshape(frames, *sources.shape, self.groups, -1)
         return (grouped.swapaxes(2, 3).reshape(frames, -1),)
 

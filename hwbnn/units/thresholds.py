@@ -63,7 +63,9 @@ class Thresholds(Unit):
     def run(self, *values: IntArray) -> tuple[IntArray, ...]:
         (x,) = values
         vectors = x.reshape(x.shape[0], self.vectors, self.elements)
-        count = (vectors[..., None] >= self.thresholds).sum(axis=-1)
+        count = np.zeros(vectors.shape, np.int64)
+        for reached in self.thresholds.T:
+            count += vectors >= reached
         count = np.where(self.descending, self.thresholds.shape[1] - count, count)
         result = count_to_value(count, base=self.base, dtype=self.output_dtype)
         return (result.reshape(x.shape[0], -1),)

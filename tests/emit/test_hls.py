@@ -215,7 +215,7 @@ def test_beats_are_read_as_they_were_written(stream: Stream) -> None:
 def test_golden_vectors() -> None:
     made = design()
     frames = pixels(binary_mlp((20, 12, 5)), 3)
-    golden = emit_golden(made, frames)
+    golden = emit_golden(made, frames, made.run(frames))
     first = golden.text("golden_in.hex").splitlines()[0]
     assert first == "".join(f"{pixel:02x}" for pixel in frames[0, 4::-1])
     labels = [int(line, 16) for line in golden.text("golden_out.hex").splitlines()]
