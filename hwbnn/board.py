@@ -76,7 +76,7 @@ class _Table(BaseModel):
 class Counts(_Table):
     """What the device has: LUTs (LUT6 or LUT4), flip-flops, block RAMs, multipliers.
 
-    uram, spram: UltraRAMs of 288 kbit, single-port RAMs of 256 kbit; no design uses them.
+    uram: UltraRAMs of 288 kbit. spram: single-port RAMs of 256 kbit; no design uses them.
     """
 
     lut: Count
@@ -95,6 +95,7 @@ class Limits(_Table):
     ff: Share
     bram: Share
     dsp: Share
+    uram: Share = 0.80
 
 
 class Clocks(_Table):
@@ -263,6 +264,7 @@ class Board(_Table):
             ff=self.resources.ff * self.limits.ff,
             bram=self.resources.bram * self.limits.bram,
             dsp=self.resources.dsp * self.limits.dsp,
+            uram=self.resources.uram * self.limits.uram,
         )
 
     def clock(self, mhz: float | None) -> float:

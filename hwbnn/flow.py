@@ -31,6 +31,7 @@ from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower
 from hwbnn.passes.fit import Searched, UnreachableTargetError
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml
 from hwbnn.passes.size_fifos import Sizing, size, with_depths
+from hwbnn.passes.ultra_ram import in_ultra_ram
 from hwbnn.passes.whole_folds import check_whole, whole_folds
 from hwbnn.schema import read_file
 from hwbnn.sim.engine import Performance, Trace, performance, simulate
@@ -243,6 +244,7 @@ def _fifo(result: BuildResult) -> BuildResult:
     family = result.config.board.cost_family
     sizing = size(adapt(design_of(result)), family=family)
     design = with_depths(sizing.design, dict(result.fifos), family=family)
+    design = in_ultra_ram(design, limit=result.config.board.limit, family=family)
     return replace(result, design=design, sizing=sizing)
 
 

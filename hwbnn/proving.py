@@ -77,7 +77,7 @@ def _synth(result: BuildResult, work: Path) -> BuildResult:
 
 
 def _resources(counts: Counts) -> Resources:
-    return Resources(counts.lut, counts.ff, counts.bram, counts.dsp)
+    return Resources(counts.lut, counts.ff, counts.bram, counts.dsp, counts.uram)
 
 
 def _checked(result: BuildResult, check: Check) -> BuildResult:

@@ -3,12 +3,12 @@
 // fills it when the word leaves its pipeline.
 //
 // room_o and valid_o are register bits. A slot reserved in cycle t is taken in t + 1; a slot popped
-// in t is room in t + 1; a word pushed in t is valid in t + 1, in block RAM in t + 2. Never reserve
-// without room nor pop without a word. Timing: hwbnn/ir/fifo.py.
+// in t is room in t + 1; a word pushed in t is valid in t + 1, in block RAM and UltraRAM in t + 2.
+// Never reserve without room nor pop without a word. Timing: hwbnn/ir/fifo.py.
 module hwbnn_fifo #(
     parameter int unsigned Width   = 8,
     parameter int unsigned Depth   = 2,
-    parameter int unsigned Storage = 1  // 0 shift registers, 1 distributed RAM, 2 block RAM
+    parameter int unsigned Storage = 1  // 0 shift registers, 1 distributed, 2 block RAM, 3 UltraRAM
 ) (
     input  logic             clk_i,
     input  logic             rst_ni,
@@ -23,8 +23,8 @@ module hwbnn_fifo #(
   localparam int unsigned Log = $clog2(Depth);
   localparam int unsigned PointerBits = Log > 0 ? Log : 1;
 
-  if (Width < 1 || Depth < 1 || Storage > 2) begin : gen_refuse
-    $error("hwbnn_fifo: Width and Depth must be at least 1, Storage 0, 1 or 2");
+  if (Width < 1 || Depth < 1 || Storage > 3) begin : gen_refuse
+    $error("hwbnn_fifo: Width and Depth must be at least 1, Storage 0 to 3");
   end
 
   // Free slots less one, and words less one: -1 to Depth - 1, so that the sign bit says "none".
@@ -81,9 +81,18 @@ module hwbnn_fifo #(
       (* ram_style = "distributed" *) logic [Width-1:0] words[Depth];
       always_ff @(posedge clk_i) if (push_i) words[write_q] <= data_i;
       assign data_o = words[read_q];
-    end else begin : gen_block
+    end else if (Storage == 2) begin : gen_block
       // Read the word that will be the head; a word written now is not yet asked for.
       (* ram_style = "block", no_rw_check *) logic [Width-1:0] words[Depth];
+      logic [Width-1:0] word_q;
+      always_ff @(posedge clk_i) begin
+        if (push_i) words[write_q] <= data_i;
+        word_q <= words[read_d];
+      end
+      assign data_o = word_q;
+    end else begin : gen_ultra
+      // An UltraRAM is written by one port and read by the other, a cycle later; no reset.
+      (* ram_style = "ultra", no_rw_check *) logic [Width-1:0] words[Depth];
       logic [Width-1:0] word_q;
       always_ff @(posedge clk_i) begin
         if (push_i) words[write_q] <= data_i;
@@ -93,7 +102,7 @@ module hwbnn_fifo #(
     end
   end
 
-  if (Storage == 2) begin : gen_late
+  if (Storage >= 2) begin : gen_late
     logic push_q;
     always_ff @(posedge clk_i) begin
       if (!rst_ni) push_q <= 1'b0;

@@ -37,7 +37,7 @@ module hwbnn_sliding_window #(
     parameter int unsigned Capacity      = 1,
     parameter int unsigned Banks         = 1,  // memories: one, or one a stored line
     parameter int unsigned Depth         = 1,  // of a memory; Banks * Depth is at least Capacity
-    parameter int unsigned Block         = 0,  // 0 distributed RAM, 1 block RAM
+    parameter int unsigned Block         = 0,  // 0 distributed RAM, 1 block RAM, 2 UltraRAM
     parameter int unsigned FillFolds     = 1,  // words in FillFile; 1 serves all folds
     parameter              FillFile      = "fill"  // + ".hex"; not read without padding
 ) (
@@ -171,8 +171,14 @@ module hwbnn_sliding_window #(
 
     // A word is read one cycle after it was written, or later; never while it is written.
     logic [WordBits-1:0] word_q;
-    if (Block != 0) begin : gen_block
+    if (Block == 1) begin : gen_block
       (* ram_style = "block", no_rw_check *) logic [WordBits-1:0] words[Depth];
+      always_ff @(posedge clk_i) begin
+        if (store) words[write] <= word;
+        word_q <= words[read_q];
+      end
+    end else if (Block == 2) begin : gen_ultra
+      (* ram_style = "ultra", no_rw_check *) logic [WordBits-1:0] words[Depth];
       always_ff @(posedge clk_i) begin
         if (store) words[write] <= word;
         word_q <= words[read_q];

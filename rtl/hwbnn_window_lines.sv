@@ -11,7 +11,7 @@ module hwbnn_window_lines #(
     parameter int unsigned Dilation  = 1,  // lines from tap to tap
     parameter int unsigned LineTurn  = 1,  // lines from windows to those below, modulo Banks
     parameter int unsigned FrameTurn = 1,  // from a frame's last windows to the next one's first
-    parameter int unsigned Block     = 0,  // 0 distributed RAM, 1 block RAM
+    parameter int unsigned Block     = 0,  // 0 distributed RAM, 1 block RAM, 2 UltraRAM
     localparam int unsigned ColumnBits = Columns > 1 ? $clog2(Columns) : 1
 ) (
     input  logic                     clk_i,
@@ -64,8 +64,14 @@ module hwbnn_window_lines #(
     logic store;
     logic [WordBits-1:0] word_q;
     assign store = store_i && into == BankBits'(b);
-    if (Block != 0) begin : gen_block
+    if (Block == 1) begin : gen_block
       (* ram_style = "block", no_rw_check *) logic [WordBits-1:0] words[Columns];
+      always_ff @(posedge clk_i) begin
+        if (store) words[write] <= word_i;
+        word_q <= words[read_q];
+      end
+    end else if (Block == 2) begin : gen_ultra
+      (* ram_style = "ultra", no_rw_check *) logic [WordBits-1:0] words[Columns];
       always_ff @(posedge clk_i) begin
         if (store) words[write] <= word_i;
         word_q <= words[read_q];

@@ -61,6 +61,7 @@ def test_device(board: Board):
             (board.limit.dsp, counts.dsp),
         )
     )
+    assert board.limit.uram == pytest.approx(0.8 * counts.uram)
     match board.family:
         case Device.ZYNQ7000 | Device.ZYNQMP:
             assert counts.ff == 2 * counts.lut  # a slice: 4 LUTs, 8 flip-flops; a CLB: 8, 16

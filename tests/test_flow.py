@@ -3,13 +3,16 @@
 
 import hashlib
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from hwbnn.board import find_board
-from hwbnn.emit.report import Synthesised
+from hwbnn.cli.tables import report_tables
+from hwbnn.emit.report import Json, Synthesised
 from hwbnn.errors import ConfigError, MismatchError
 from hwbnn.flow import BuildConfig, BuildResult, build, frames_of
 from hwbnn.ir.unit import Resources
@@ -170,6 +173,30 @@ def test_synthesised_figures_stand_beside_modelled_ones(config: BuildConfig):
     assert resources["modelled"]["lut"] < 1e6
     assert resources["synthesised"]["lut"] == 1e9
     assert not resources["fits"]
+
+
+def test_ultra_ram_stands_in_the_report_where_the_board_has_any(
+    config: BuildConfig, tmp_path: Path
+) -> None:
+    file = tmp_path / "deep.toml"
+    for board, storage, blocks in (("kv260", "ultra", 2), ("pynq-z2", "block", 0)):
+        folded = build(replace(config, board=find_board(board), until=Step.FOLD))
+        assert folded.design is not None
+        file.write_text(f"{to_toml(folded.design)}\n[fifos]\nin = 4000\n")
+        result = build(replace(folded.config, folding=file, until=Step.FIFO))
+        report, page = report_of(result), files_of(result).text("report.html")
+        entry = next(fifo for fifo in report["fifos"] if fifo["name"] == "in")
+        assert (entry["storage"], entry["resources"]["uram"]) == (storage, blocks)
+        assert report["resources"]["modelled"]["uram"] == blocks
+        assert ("uram" in report["resources"]["board"]) == (blocks > 0)
+        assert ("<th>URAM</th>" in page) == (blocks > 0)
+        assert any("URAM" in line for line in shown(report)) == (blocks > 0)
+
+
+def shown(report: Json) -> list[str]:
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(report_tables(report))
+    return console.export_text().splitlines()
 
 
 def test_finn_reports(config: BuildConfig):

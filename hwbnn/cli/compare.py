@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "hwbnn/comparison@1"
 CHECKED_IMAGES = 5  # finn-plus takes seconds for each
-RESOURCES = ("lut", "bram", "dsp")
+RESOURCES = ("lut", "bram", "dsp", "uram")
 
 
 def compare(
@@ -205,6 +205,7 @@ def _finn(
         "lut": total["LUT"],
         "bram": total["BRAM_18K"] / 2,
         "dsp": total["DSP"],
+        "uram": total.get("URAM", 0),
         "layers": reports["estimate_layer_cycles"],
     }
     if result is not None:
@@ -252,6 +253,8 @@ def _tables(found: Json) -> RenderableType:
         "BRAM36, modelled": "bram",
         "DSP, modelled": "dsp",
     }
+    if found["limits"]["uram"]:
+        rows["URAM, modelled"] = "uram"
     for label, key in rows.items():
         values = (ours.get(key), theirs.get(key))
         shown.add_row(label, *("" if v is None else number(v) for v in values))

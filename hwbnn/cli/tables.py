@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -27,8 +28,16 @@ def number(value: float) -> str:
     return f"{value:,.1f}"
 
 
-def _costs(counts: Json) -> list[str]:
-    return [f"{counts['lut']:,.0f}", f"{counts['ff']:,.0f}", number(counts["bram"])]
+def _costs(counts: Json, kinds: Sequence[str]) -> list[str]:
+    plain = (
+        f"{counts[kind]:,.0f}" if kind in ("lut", "ff") else number(counts[kind]) for kind in kinds
+    )
+    return list(plain)
+
+
+def _kinds(report: Json) -> list[str]:
+    """Resources that layers take; UltraRAMs only where the board has any."""
+    return [kind for kind in ("lut", "ff", "bram", "uram") if kind in report["resources"]["board"]]
 
 
 def empty_table(*columns: str, title: str | None = None) -> Table:
@@ -76,9 +85,9 @@ def _check_lines(report: Json) -> list[Text]:
 
 
 def _layers(report: Json) -> Table:
-    resources = report["resources"]
+    resources, kinds = report["resources"], _kinds(report)
     table = empty_table(
-        "<layer", "<unit", "PE", "SIMD", "cycles", "<of slowest", "LUT", "FF", "BRAM"
+        "<layer", "<unit", "PE", "SIMD", "cycles", "<of slowest", *(k.upper() for k in kinds)
     )
     for layer in report["layers"]:
         slowest = layer["share"] >= 1
@@ -89,17 +98,17 @@ def _layers(report: Json) -> Table:
             str(layer["simd"]),
             number(layer["cycles"]),
             _share(layer["share"]),
-            *_costs(layer["resources"]),
+            *_costs(layer["resources"], kinds),
             style="bold" if slowest else None,
         )
     fifos = resources["of_which_fifos"]
     empty = ("", "", "", "", "")
-    table.add_row("FIFOs", *empty, *_costs(fifos))
+    table.add_row("FIFOs", *empty, *_costs(fifos, kinds))
     table.add_section()
     used = resources["modelled"]
-    table.add_row("all", *empty, *_costs(used))
-    table.add_row("limit", *empty, *_costs(resources["limit"]), style="dim")
-    shares = [_percent(used[key], resources["limit"][key]) for key in ("lut", "ff", "bram")]
+    table.add_row("all", *empty, *_costs(used, kinds))
+    table.add_row("limit", *empty, *_costs(resources["limit"], kinds), style="dim")
+    shares = [_percent(used[key], resources["limit"][key]) for key in kinds]
     table.add_row("share", *empty, *shares, style=None if resources["fits"] else "red")
     return table
 
@@ -156,14 +165,15 @@ def _routed(routed: Json) -> RenderableType:
 
 def _resources(report: Json) -> RenderableType:
     """Return what was counted beside what was modelled."""
-    resources = report["resources"]
+    resources, kinds = report["resources"], _kinds(report)
     origins = ("modelled", "synthesised", "limit", "board")
-    headings = ("LUT", "FF", "BRAM")
+    headings = [kind.upper() for kind in kinds]
     layers = empty_table(
         "<layer", *(f"{h}\nmodelled" for h in headings), *(f"{h}\nsynthesised" for h in headings)
     )
     for layer in report["layers"]:
-        layers.add_row(layer["name"], *_costs(layer["resources"]), *_costs(layer["synthesised"]))
+        costs = (_costs(layer[origin], kinds) for origin in ("resources", "synthesised"))
+        layers.add_row(layer["name"], *chain.from_iterable(costs))
     table = empty_table("<resource", *origins)
     for key in resources["board"]:
         table.add_row(key.upper(), *(number(resources[origin][key]) for origin in origins))

@@ -30,6 +30,7 @@ FIFO_STYLES = {
     Storage.SRL: "srl",
     Storage.LUTRAM: "distributed",
     Storage.BLOCK: "block",
+    Storage.ULTRA: "ultra",
 }
 LEAST_DEPTH = 2  # of FINN's FIFOs
 

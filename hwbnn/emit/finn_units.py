@@ -28,7 +28,7 @@ from hwbnn.emit.finn_window import windows
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, smallest, unsigned
 from hwbnn.ir.ranges import sum_range
-from hwbnn.ir.unit import Style, Unit
+from hwbnn.ir.unit import Unit
 from hwbnn.units.add import Add
 from hwbnn.units.arg_max import ArgMax
 from hwbnn.units.concat import Concat
@@ -40,8 +40,6 @@ from hwbnn.units.rescale import Rescale
 from hwbnn.units.sliding_window import SlidingWindow
 from hwbnn.units.sum_pool import SumPool
 from hwbnn.units.thresholds import Thresholds
-
-RAM_STYLES = {Style.AUTO: "auto", Style.DISTRIBUTED: "distributed", Style.BLOCK: "block"}
 
 
 class Emitted(Protocol):
@@ -125,7 +123,7 @@ def _mvu(place: Emitted, unit: Mvu) -> Tensor:
         "numInputVectors": x.vectors,
         "binaryXnorMode": int(bits),
         "mem_mode": "internal_decoupled",
-        "ram_style": RAM_STYLES[unit.weight_style],
+        "ram_style": unit.weight_style.value,
         "resType": "lut",
     }
     shape, edge = (*x.shape[:-1], neurons), place.edge()

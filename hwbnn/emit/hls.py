@@ -203,6 +203,8 @@ def _rom_impl(style: Style) -> str:
             return "lutram"
         case Style.BLOCK:
             return "bram"
+        case Style.ULTRA:
+            return "uram"
         case _:
             assert_never(style)
 
@@ -221,6 +223,8 @@ def _fifo_impl(storage: Storage) -> str:
             return "lutram"
         case Storage.BLOCK:
             return "bram"
+        case Storage.ULTRA:
+            return "uram"
         case _:
             assert_never(storage)
 

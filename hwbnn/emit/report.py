@@ -11,11 +11,10 @@ from hwbnn.emit.roofline import ASSUMPTION, Limit, Roofline, roofline
 from hwbnn.ir.design import Design, Edge, Instance
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Permute
-from hwbnn.ir.unit import Folding, Resources, Unit
+from hwbnn.ir.unit import KINDS, Folding, Resources, Unit
 from hwbnn.sim.engine import Performance, Trace
 
 SCHEMA = "hwbnn/report@1"
-COUNTED = ("lut", "ff", "bram", "dsp")
 
 Json: TypeAlias = dict[str, Any]
 
@@ -231,13 +230,18 @@ def _resources(design: Design, board: Board, synthesised: Synthesised | None) ->
         "modelled": _counts(modelled),
         "of_which_fifos": _counts(fifos),
         "limit": _counts(board.limit),
-        "board": {name: getattr(board.resources, name) for name in COUNTED},
+        "board": {kind: getattr(board.resources, kind) for kind in _kinds(board)},
         "bram_kbit": board.resources.bram_kbit,
         "fits": (synthesised.total if synthesised else modelled).within(board.limit),
     }
     if synthesised is not None:
         found["synthesised"] = _counts(synthesised.total)
     return found
+
+
+def _kinds(board: Board) -> list[str]:
+    """Kinds of resources of a board; UltraRAMs where it has any."""
+    return [kind for kind in KINDS if kind != "uram" or board.resources.uram]
 
 
 def _bounds(findings: Findings, design: Design, speed: Performance) -> Roofline:

@@ -80,7 +80,7 @@ def _finn_counts(counts: Json, kbit: int) -> Json:
         "BRAM_18K": counts["bram"] * kbit / 18,
         "LUT": counts["lut"],
         "FF": counts["ff"],
-        "URAM": 0,
+        "URAM": counts["uram"],
         "DSP": counts["dsp"],
     }
 

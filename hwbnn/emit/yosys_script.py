@@ -7,6 +7,12 @@ from hwbnn.resources import Room, read_text
 
 # Shallower ones are functions of few bits, which abc shares between the columns.
 _ROMS = "t:$mem_v2 a:rom_style=distributed %i r:SIZE>8 %i"
+# UltraRAMs, which Yosys has for UltraScale+ alone: as there; the rest by the counts of 7 series.
+_ULTRA = (
+    "select -set ultra t:$mem_v2 a:ram_style=ultra %i",
+    "memory_libmap -lib +/xilinx/urams.txt @ultra",
+    "techmap -map +/xilinx/urams_map.v t:$__XILINX_URAM_*",
+)
 
 
 # No DSP: Yosys would spend one on every product of two small numbers.
@@ -30,6 +36,7 @@ def synthesis(family: Family, *, options: str = "") -> tuple[str, ...]:
     return (
         f"{command} -run :{label}",
         *((plain,) if family is Family.ICE40 else ()),
+        *(_ULTRA if family is Family.XC7 else ()),
         f"select -set roms {_ROMS}",
         "memory_nordff @roms",
         f"select -set roms {_ROMS}",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hwbnn.errors import ConfigError
-from hwbnn.ir.ram import ram, ram_blocks, register_choice, written
+from hwbnn.ir.ram import ram, ram_blocks, register_choice, ultra_ram, written
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family, Resources
 
@@ -16,6 +16,12 @@ class Storage(Enum):
     SRL = 0  # shift registers: 32 words a LUT6 on xc7
     LUTRAM = 1  # distributed RAM, asynchronous read
     BLOCK = 2  # block RAM: a word is visible one cycle later
+    ULTRA = 3  # UltraRAM: timing as in block RAM
+
+    @property
+    def extra_latency(self) -> int:
+        """X of the timing contract: cycles that the storage adds to the unit's latency."""
+        return int(self in (Storage.BLOCK, Storage.ULTRA))
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Fifo:
     @property
     def extra_latency(self) -> int:
         """X of the timing contract: cycles that the storage adds to the unit's latency."""
-        return 1 if self.storage is Storage.BLOCK else 0
+        return self.storage.extra_latency
 
     @property
     def bits(self) -> int:
@@ -53,14 +59,17 @@ class Fifo:
             return self._shifted(family, width, log)
         wraps = self.depth != 1 << log
         ff = 4 * log + 2 + (log if wraps and self.storage is Storage.LUTRAM else 0)
-        if self.storage is Storage.BLOCK:
+        if self.storage.extra_latency:
             if family is Family.ECP5:
                 lut = 10 * log - 4 + 21 * wraps
             elif family is Family.ICE40:
                 lut = (8 + wraps) * log + 2
             else:
                 lut = 4 * log + 1 if wraps else 2 * log + 3
-            return Resources(lut=lut, ff=ff + 1, bram=ram_blocks(self.depth, width, family))
+            control = Resources(lut=lut, ff=ff + 1)
+            if self.storage is Storage.ULTRA:
+                return control + ultra_ram(self.depth, width)
+            return control + Resources(bram=ram_blocks(self.depth, width, family))
         if family is Family.ICE40:
             return self._without_distributed_ram(Resources(lut=(8 + wraps) * log + 2, ff=ff))
         if family is Family.XC7:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a memory that is written costs, in LUTs of distributed RAM or in block RAMs."""
+"""What a memory that is written costs, in LUTs of distributed RAM, block RAMs or UltraRAMs."""
 
 from hwbnn.ir.unit import Family, Resources
 
 # Depth and width of a block of 18 kbit: RAMB18E1 (UG473) and DP16KD (TN-02204) alike; of 4 kbit:
 # SB_RAM40_4K (FPGA-TN-02002).
 BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+ULTRA_SHAPE = 4096, 72  # URAM288: depth and width, which cannot be traded (UG573)
 SMALL_BLOCK_SHAPES = ((256, 16), (512, 8), (1024, 4), (2048, 2))
 
 
@@ -56,3 +57,9 @@ def blocks_of(depth: int, width: int, family: Family = Family.XC7) -> int:
     """Return the blocks of 18 kbit (iCE40: 4 kbit) of a memory."""
     shapes = SMALL_BLOCK_SHAPES if family is Family.ICE40 else BLOCK_SHAPES
     return min(-(-depth // rows) * -(-width // bits) for rows, bits in shapes)
+
+
+def ultra_ram(depth: int, width: int) -> Resources:
+    """Cost of a memory in UltraRAMs; a LUT6 a bit chooses between four of them."""
+    banks, wide = -(-depth // ULTRA_SHAPE[0]), -(-width // ULTRA_SHAPE[1])
+    return Resources(lut=float(-(-(banks - 1) // 3) * width), uram=float(banks * wide))

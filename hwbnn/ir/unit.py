@@ -3,7 +3,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import ClassVar, Self
 
@@ -111,6 +111,7 @@ class Style(Enum):
     AUTO = "auto"
     DISTRIBUTED = "distributed"
     BLOCK = "block"
+    ULTRA = "ultra"  # UltraRAM: written memories only, its contents cannot be in a bitstream
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,9 @@ class MemoryShape:
     lanes: int
     lane_bits: int
     style: Style = Style.DISTRIBUTED
+
+    def __post_init__(self) -> None:
+        assert self.style is not Style.ULTRA, "no bitstream fills UltraRAM"
 
     @property
     def width(self) -> int:
@@ -150,12 +154,21 @@ class Memory:
 
 @dataclass(frozen=True)
 class Resources:
-    """Modelled cost of a unit or design: LUTs (LUT6 or LUT4), flip-flops, BRAM36 (or EBR), DSPs."""
+    """Modelled cost of a unit or design.
+
+    LUTs (LUT6 or LUT4), flip-flops, BRAM36 (or EBR), DSPs, UltraRAMs (URAM288).
+    """
 
     lut: float = 0.0
     ff: float = 0.0
     bram: float = 0.0
     dsp: float = 0.0
+    uram: float = 0.0
+
+    @property
+    def amounts(self) -> tuple[float, ...]:
+        """Of each kind, in the order of KINDS."""
+        return self.lut, self.ff, self.bram, self.dsp, self.uram
 
     def __add__(self, other: "Resources") -> "Resources":
         return Resources(
@@ -163,6 +176,7 @@ class Resources:
             self.ff + other.ff,
             self.bram + other.bram,
             self.dsp + other.dsp,
+            self.uram + other.uram,
         )
 
     def within(self, limit: "Resources") -> bool:
@@ -172,7 +186,16 @@ class Resources:
             and self.ff <= limit.ff
             and self.bram <= limit.bram
             and self.dsp <= limit.dsp
+            and self.uram <= limit.uram
         )
+
+    def share(self, limit: "Resources") -> float:
+        """Sum of the shares of a limit; flip-flops, two to a LUT, count nothing."""
+        pairs = zip(self.amounts, limit.amounts, KINDS, strict=True)
+        return sum(amount / room for amount, room, kind in pairs if amount and kind != "ff")
+
+
+KINDS = tuple(field.name for field in fields(Resources))
 
 
 @dataclass(frozen=True)
@@ -278,6 +301,10 @@ class Unit(ABC):
     def with_buffers(self, capacities: tuple[int, ...]) -> Self:
         """Return this unit with other capacities, in words, of its internal channels."""
         assert not capacities, "this unit has no internal channels"
+        return self
+
+    def in_ultra_ram(self) -> Self:
+        """Return this unit with its internal channels in UltraRAM; the timing is the same."""
         return self
 
     @property

@@ -13,12 +13,12 @@ import numpy as np
 
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.dtype import IntArray
-from hwbnn.ir.unit import Family, Resources, Unit
+from hwbnn.ir.unit import KINDS, Family, Resources, Unit
 from hwbnn.passes.adapt import adapt
 from hwbnn.passes.fold import with_units
 from hwbnn.passes.search_space import PARTS, Choice, all_choices, in_parts, prices, with_least_fifos
 
-PLAIN = Resources(1, 1, 1, 1)
+PLAIN = Resources(*(1 for _ in KINDS))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design, Instance
-from hwbnn.ir.unit import Family, Resources
+from hwbnn.ir.unit import KINDS, Family, Resources
 from hwbnn.passes.balance import Balance, Balanced
 from hwbnn.passes.fold import with_units
 from hwbnn.passes.search import UNLIMITED, Found, search
@@ -25,7 +25,7 @@ from hwbnn.passes.search_space import (
 
 TRIED_PACES = 32  # from the slowest on, until a design fits
 PRICES = 5  # of LUTs and block RAMs that are tried where streams part and meet
-WORDS = ("LUTs", "flip-flops", "block RAMs", "DSPs")
+WORDS = ("LUTs", "flip-flops", "block RAMs", "DSPs", "UltraRAMs")  # by KINDS
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def cheapest_folding(
     found = _search(space, target_cycles, limit)
     if found is None:
         best = _fastest(task, floor=least, reason="")
-        room = _amounts(range(len(WORDS)), in_parts(limit))
+        room = _room(limit)
         reason = f"no faster folding fits {room}"
         raise UnreachableTargetError(
             design.name, asked=target_cycles, best=best.cycles, reason=reason
@@ -194,18 +194,13 @@ def _searched(
     resources = Resources(*(parts / PARTS for parts in found.cost))
     certificate = Certificate(
         target=target,
-        share=_share(resources, limit),
+        share=resources.share(limit),
         reason=reason,
         choices=space.costed_choices,
         joins=space.costed_joins,
         labels=found.labels,
     )
     return Searched(with_units(design, instances), found.cycles, resources, certificate)
-
-
-def _share(cost: Resources, limit: Resources) -> float:
-    pairs = (cost.lut, limit.lut), (cost.bram, limit.bram), (cost.dsp, limit.dsp)
-    return sum(amount / room for amount, room in pairs if amount)
 
 
 # ---- branches ------------------------------------------------------------------------------------
@@ -219,7 +214,7 @@ def _balanced(task: _Task, *, target: int, least: int) -> Searched:
             return Searched(found.design, found.cycles, found.resources, None)
         balance = balance.at(_dearer(balance, found.resources))
     best = _fastest_balanced(task, floor=least)
-    room = _amounts(range(len(WORDS)), in_parts(task.limit))
+    room = _room(task.limit)
     reason = f"no faster folding was found that fits {room}"
     raise UnreachableTargetError(task.design.name, asked=target, best=best.cycles, reason=reason)
 
@@ -310,6 +305,12 @@ def _too_large(
         f"({_amounts(over, excess)} too many), at its cheapest folding; the largest layer is "
         f"{layer} with {_amounts([worst], largest)}; choose a larger board or a smaller network"
     )
+
+
+def _room(limit: Resources) -> str:
+    """Return a limit as text; UltraRAMs where there are any."""
+    kinds = [kind for kind, name in enumerate(KINDS) if name != "uram" or limit.uram]
+    return _amounts(kinds, in_parts(limit))
 
 
 def _amounts(kinds: Iterable[int], parts: Iterable[int]) -> str:

@@ -53,7 +53,7 @@ def parse_toml(text: str, *, where: str) -> FoldingFile:
 
 
 def _layer(where: str, name: str, layer: _Layer) -> Knobs:
-    styles = [style.value for style in Style]
+    styles = [style.value for style in Style if style is not Style.ULTRA]
     if layer.weights is not None and layer.weights not in styles:
         raise ConfigError(
             f"{where}: layers.{name}.weights must be one of {', '.join(styles)}, "

@@ -12,17 +12,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.unit import KINDS
 from hwbnn.ir.window import BoolArray
 from hwbnn.passes.search_space import Chain, Choice
 
 NONE = 1 << 60  # no choice leads to the end; more than any sum
-UNLIMITED = np.full(4, NONE)
+UNLIMITED = np.full(len(KINDS), NONE)
 _OFFSET = 1 << 44  # between streams in one running minimum; more than any sum of parts
 
 
 @dataclass(frozen=True)
 class Found:
-    """The cheapest choices: cycles, cost in parts of the four resources; labels compared."""
+    """The cheapest choices: cycles, cost in parts of each resource; labels compared."""
 
     choices: tuple[Choice, ...]
     cycles: int

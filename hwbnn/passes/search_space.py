@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Search space: what each unit of a chain may be folded to, and what lies between two of them.
 
-Costs are whole thousandths (PARTS) of LUTs, flip-flops, block RAMs and DSPs: their sums are exact.
+Costs are whole thousandths (PARTS) of each kind of resource (KINDS): their sums are exact.
 """
 
 import math
@@ -16,7 +16,7 @@ from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
-from hwbnn.ir.unit import Family, Folding, Knobs, Resources, Side, Style, Unit
+from hwbnn.ir.unit import KINDS, Family, Folding, Knobs, Resources, Side, Style, Unit
 from hwbnn.ir.window import BoolArray
 from hwbnn.passes.adapt import converters
 
@@ -37,8 +37,8 @@ class Choice:
 class Options:
     """Choices of a unit; arrays are by choice.
 
-    costs: (choices, 4), with the FIFO behind the unit. reads, writes: the stream that the choice
-    reads, counted in `wanted`, and that which it writes, counted in `given`.
+    costs: (choices, kinds), with the FIFO behind the unit. reads, writes: the stream that the
+    choice reads, counted in `wanted`, and that which it writes, counted in `given`.
     """
 
     choices: tuple[Choice, ...]
@@ -52,7 +52,7 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Joins:
-    """Converters between two units, with a FIFO each: cycles (given, wanted), costs (.., 4)."""
+    """Converters between two units, with a FIFO each: cycles (given, wanted), costs (.., kinds)."""
 
     cycles: IntArray
     costs: IntArray
@@ -67,9 +67,9 @@ class Chain:
 
     @property
     def used(self) -> BoolArray:
-        """Whether anything costs any of each resource, bool (4,)."""
+        """Whether anything costs any of each resource, bool (kinds,)."""
         units = [options.costs for options in self.options]
-        between = [joins.costs.reshape(-1, 4) for joins in self.joins]
+        between = [joins.costs.reshape(-1, len(KINDS)) for joins in self.joins]
         used: BoolArray = np.logical_or.reduce(np.concatenate([*units, *between]) > 0)
         return used
 
@@ -81,12 +81,9 @@ class Chain:
         return [int(cycles) for cycles in np.unique(np.concatenate([*units, *between]))]
 
 
-def in_parts(cost: Resources) -> tuple[int, int, int, int]:
-    """Return a cost in whole thousandths, rounded up."""
-    lut, ff, bram, dsp = (
-        math.ceil(round(amount * PARTS, 3)) for amount in (cost.lut, cost.ff, cost.bram, cost.dsp)
-    )
-    return lut, ff, bram, dsp
+def in_parts(cost: Resources) -> tuple[int, ...]:
+    """Return a cost in whole thousandths, rounded up, by kind."""
+    return tuple(math.ceil(round(amount * PARTS, 3)) for amount in cost.amounts)
 
 
 def prices(limit: Resources) -> IntArray:
@@ -95,9 +92,10 @@ def prices(limit: Resources) -> IntArray:
     A sum of shares makes a block RAM worth as many LUTs as there are for one. Flip-flops come two
     to a LUT and are limited alone.
     """
-    room = [max(amount, 1.0) for amount in (limit.lut, limit.bram, limit.dsp)]
-    lut, bram, dsp = (round(_PRICE * min(room) / amount) for amount in room)
-    return np.array([lut, 0, bram, dsp])
+    room = {kind: max(getattr(limit, kind), 1.0) for kind in KINDS}
+    scarcest = min(room["lut"], room["bram"], room["dsp"])  # UltraRAMs, the least of all, only add
+    price = {kind: round(_PRICE * scarcest / amount) for kind, amount in room.items()}
+    return np.array(list((price | {"ff": 0}).values()))
 
 
 def is_chain(design: Design) -> bool:
@@ -247,7 +245,7 @@ class Space:
         return Options(
             found,
             np.array([choice.cycles for choice in found], np.int64),
-            np.array([option.cost for option in options], np.int64).reshape(-1, 4),
+            np.array([option.cost for option in options], np.int64).reshape(-1, len(KINDS)),
             np.array([reads[option.wanted] for option in options], np.int64),
             np.array([writes[option.given] for option in options], np.int64),
             wanted,
@@ -270,7 +268,7 @@ class Space:
         pairs = [self._join(a, b) for a in given for b in wanted]
         shape = len(given), len(wanted)
         cycles = np.array([cycles for cycles, _ in pairs], np.int64).reshape(shape)
-        costs = np.array([cost for _, cost in pairs], np.int64).reshape(*shape, 4)
+        costs = np.array([cost for _, cost in pairs], np.int64).reshape(*shape, len(KINDS))
         return Joins(cycles, costs)
 
     def _join(self, given: Stream, wanted: Stream) -> tuple[int, tuple[int, ...]]:
@@ -287,7 +285,7 @@ class Space:
 
 @dataclass(frozen=True)
 class _Option:
-    cost: tuple[int, int, int, int]
+    cost: tuple[int, ...]
     wanted: Stream
     given: Stream
 

@@ -31,7 +31,7 @@ class Step:
     @property
     def extra_latency(self) -> int:
         """X of the timing contract, for a FIFO."""
-        return int(self.storage is Storage.BLOCK)
+        return self.storage.extra_latency
 
 
 def fifo_steps(stream: Stream, family: Family, *, enough: int) -> tuple[Step, ...]:
@@ -92,7 +92,8 @@ def _line_steps(buffer: Buffer, line: int, family: Family, *, enough: int) -> It
 
 def cheapest_fifo(stream: Stream, depth: int, family: Family) -> Fifo:
     """Return the FIFO of a depth in the storage that costs least."""
-    fifos = [Fifo(stream, depth, storage) for storage in Storage]
+    kinds = (kind for kind in Storage if kind is not Storage.ULTRA)  # as block RAM: ultra_ram.py
+    fifos = [Fifo(stream, depth, storage) for storage in kinds]
     return min(fifos, key=lambda fifo: price(fifo.resources(family), family))
 
 

@@ -286,11 +286,13 @@ def _slower(error: ToolError, work: Path, board: Board, chip: ZynqChip) -> ToolE
 
 def _cells(counted: Utilisation) -> dict[str, Use]:
     used, available = counted.used, counted.available
+    ultra = {"URAM": Use(math.ceil(used.uram), math.ceil(available.uram))}
     return {
         "LUT": Use(math.ceil(used.lut), math.ceil(available.lut)),
         "FF": Use(math.ceil(used.ff), math.ceil(available.ff)),
         "BRAM36": Use(math.ceil(used.bram), math.ceil(available.bram)),
         "DSP": Use(math.ceil(used.dsp), math.ceil(available.dsp)),
+        **(ultra if available.uram else {}),
     }
 
 

@@ -17,7 +17,9 @@ _SITES: Mapping[str, tuple[str, ...]] = {
     "ff": ("Slice Registers", "CLB Registers"),
     "bram": ("Block RAM Tile",),
     "dsp": ("DSPs",),
+    "uram": ("URAM",),
 }
+_SOME = {"uram"}  # kinds that not every device has
 _HEADER = "Site Type"
 # A path of report_timing_summary, of which setup is checked ("Max Delay Paths")
 _PATH = re.compile(
@@ -69,7 +71,7 @@ def read_timing(path: Path) -> tuple[Timing, CriticalPath]:
 
 
 def utilisation(text: str, *, where: str) -> Utilisation:
-    """Return LUTs, flip-flops, block RAMs (an 18 is a half) and DSPs of a utilisation report."""
+    """Return what a utilisation report counts; a block RAM of 18 kbit is a half."""
     rows = _xml_rows(text, where) if text.lstrip().startswith("<") else _text_rows(text)
     sites: dict[str, tuple[str, str]] = {}
     columns: tuple[int, int] | None = None
@@ -78,7 +80,10 @@ def utilisation(text: str, *, where: str) -> Utilisation:
             columns = row.index("Used"), row.index("Available")
         elif columns is not None and len(row) > max(columns):
             sites.setdefault(row[0].rstrip("*").strip(), (row[columns[0]], row[columns[1]]))
-    found = {name: _numbers(sites, _SITES[name], where) for name in _SITES}
+    there = [
+        name for name in _SITES if name not in _SOME or not sites.keys().isdisjoint(_SITES[name])
+    ]
+    found = {name: _numbers(sites, _SITES[name], where) for name in there}
     return Utilisation(
         *(Resources(**{name: pair[i] for name, pair in found.items()}) for i in range(2))
     )

@@ -92,6 +92,11 @@ class Counts:
         return sum(n * _BLOCKS.get(cell, 0) for cell, n in self.cells.items())
 
     @property
+    def uram(self) -> int:
+        """URAM288 cells."""
+        return self._sum(("URAM288",))
+
+    @property
     def dsp(self) -> int:
         """DSP48E1, MULT18X18D or SB_MAC16."""
         return self._sum(_DSPS)

@@ -17,6 +17,7 @@ from hwbnn.ir.unit import Family, MemoryShape, Resources, Style
 
 _ROM_SHAPES = (*BLOCK_SHAPES, (32768, 0.5))  # the last: a bit in two blocks, without a choice
 ram, ram_blocks, written = memory_costs.ram, memory_costs.ram_blocks, memory_costs.written
+ultra_ram = memory_costs.ultra_ram
 LUT_A_BLOCK = 190.0  # LUTs for a RAMB18E1 on a Zynq-7020: 53 200 to 280
 
 
@@ -108,6 +109,19 @@ def write_enables(depth: int, banks: int, family: Family) -> float:
     rows, each = (64, 1.6) if family is Family.XC7 else (16, 1.15)
     memories = banks * -(-depth // rows)
     return each * memories if memories > 1 else 0.0
+
+
+def banks(words: MemoryShape, count: int, style: Style, family: Family) -> Resources:
+    """Cost of so many memories that are written, each with a register of the word that it reads."""
+    shape = words.depth, words.width, family
+    distributed = written(*shape)
+    if style is Style.ULTRA:
+        ultra = ultra_ram(words.depth, words.width)
+        return Resources(lut=count * ultra.lut, uram=count * ultra.uram)
+    if bram := ram_blocks(*shape) if style is Style.BLOCK else distributed.bram:
+        return Resources(bram=count * bram)  # a word comes out of its register
+    lut = count * distributed.lut + write_enables(words.depth, count, family)
+    return Resources(lut=lut, ff=count * (distributed.ff + words.width))
 
 
 def memories(shapes: Iterable[MemoryShape], family: Family) -> Resources:

@@ -120,6 +120,9 @@ class SlidingWindow(Unit):
         (capacity,) = capacities
         return replace(self, capacity=capacity)
 
+    def in_ultra_ram(self) -> Self:
+        return replace(self, style=Style.ULTRA)
+
     # ---- streams and meaning -----------------------------------------------------------------
 
     @property
@@ -254,13 +257,9 @@ class SlidingWindow(Unit):
             + (buffer.bits if any(self.window.padding) else 0),
             ff=2 * count + 2 * address + loops + lasts + 1,
         )
-        logic += self._taps_cost(family)
-        banks, shape = self._banks, (self._depth, buffer.bits, family)
-        words = cost.written(*shape)
-        if bram := cost.ram_blocks(*shape) if self._storage is Style.BLOCK else words.bram:
-            return logic + Resources(bram=banks * bram)  # a word comes out of its register
-        lut = banks * words.lut + cost.write_enables(self._depth, banks, family)
-        return logic + Resources(lut=lut, ff=banks * (words.ff + buffer.bits))
+        words = MemoryShape("words", self._depth, 1, buffer.bits)
+        memory = cost.banks(words, self._banks, self._storage, family)
+        return logic + self._taps_cost(family) + memory
 
     def _taps_cost(self, family: Family) -> Resources:
         """Choice of the memory that each tap of a column comes from, unless it is always one."""
@@ -309,7 +308,7 @@ class SlidingWindow(Unit):
             "Capacity": buffer.capacity,
             "Banks": self._banks,
             "Depth": self._depth,
-            "Block": int(self._storage is Style.BLOCK),
+            "Block": (Style.DISTRIBUTED, Style.BLOCK, Style.ULTRA).index(self._storage),
             "FillFolds": self._fill_folds,
         }
         return shape | self._steps | storage
@@ -366,9 +365,9 @@ class SlidingWindow(Unit):
         return power if whole <= exact + 2 * power.bit_length() else buffer.capacity
 
     def _memory_luts(self, depth: int) -> float:
-        """Share of a device that the memory takes, in LUTs of a Zynq-7020."""
+        """Share of a Zynq-7020 that the memory takes, in LUTs; of UltraRAM as of block RAM."""
         (buffer,) = self.buffers()
-        if self._storage is Style.BLOCK:
+        if self._storage is not Style.DISTRIBUTED:
             return cost.LUT_A_BLOCK * 2 * cost.ram_blocks(depth, buffer.bits, Family.XC7)
         return cost.ram(depth, buffer.bits, Family.XC7)
 

@@ -24,10 +24,10 @@ def examples() -> tuple[Unit, ...]:
         SlidingWindow(BIPOLAR, 6, wide, rng.choice([-1, 1], 6), groups=3, style=Style.BLOCK),
         SlidingWindow(signed(2), 6, wide, rng.integers(-2, 2, 6), groups=2, capacity=256),
         SlidingWindow(BIPOLAR, 3, line, np.ones(1, np.int64), capacity=64),
-        SlidingWindow(BIPOLAR, 4, apart, minus, style=Style.BLOCK, capacity=70),
+        SlidingWindow(BIPOLAR, 4, apart, minus, style=Style.ULTRA, capacity=70),
         SlidingWindow(unsigned(2), 2, sparse, 3 * np.ones(1, np.int64)),
         SlidingWindow(BIPOLAR, 1, Window(2, 2, (1, 1), (2, 2)), minus),  # one word at a time
         SlidingWindow(unsigned(8), 3, Window(8, 8, (2, 2), (2, 2)), zero, lanes=3, capacity=140),
-        SlidingWindow(signed(2), 2, three, zero, lanes=6, capacity=7 * 4 + 1),
+        SlidingWindow(signed(2), 2, three, zero, lanes=6, capacity=29, style=Style.ULTRA),
         SlidingWindow(BIPOLAR, 70, pair, minus, lanes=140, capacity=11, style=Style.BLOCK),
     )

@@ -35,6 +35,7 @@ from tests.graphs import BNN_PYNQ_FOLDING, binary_mlp, cnv, random_cnn
 
 XC7, ECP5 = Family.XC7, Family.ECP5
 PYNQ = find_board("pynq-z2").limit
+KINDS = len(Resources().amounts)
 
 
 # ---- the search itself, on numbers ---------------------------------------------------------------
@@ -50,7 +51,7 @@ def random_chain(rng: np.random.Generator) -> Chain:
             Options(
                 tuple(Choice(int(n), Knobs(int(n))) for n in range(count)),
                 rng.integers(1, 9, count),
-                rng.integers(0, 6, (count, 4)) * rng.integers(0, 2, 4),
+                rng.integers(0, 6, (count, KINDS)) * rng.integers(0, 2, KINDS),
                 rng.integers(0, len(wanted), count),
                 rng.integers(0, len(given), count),
                 tuple(wanted),
@@ -59,7 +60,7 @@ def random_chain(rng: np.random.Generator) -> Chain:
         )
     for before, after in pairwise(options):
         shape = len(before.given), len(after.wanted)
-        joins.append(Joins(rng.integers(0, 9, shape), rng.integers(0, 4, (*shape, 4))))
+        joins.append(Joins(rng.integers(0, 9, shape), rng.integers(0, 4, (*shape, KINDS))))
     return Chain(tuple(options), tuple(joins))
 
 
@@ -87,8 +88,8 @@ def test_search_is_exact_under_any_limits(part: int) -> None:
     for seed in range(300 * part, 300 * part + 300):
         rng = np.random.default_rng(seed)
         chain, target = random_chain(rng), int(rng.integers(3, 9))
-        price = rng.integers(0, 5, 4) * np.array([1, 0, 1, 1])
-        limit = rng.integers(0, 16, 4)
+        price = rng.integers(0, 5, KINDS) * np.array([1, 0, 1, 1, 1])
+        limit = rng.integers(0, 16, KINDS)
         every = every_choice(chain, target)
         fitting = [int(cost @ price) for _, cost in every if (cost <= limit).all()]
         found = search(chain, target=target, price=price, limit=limit)

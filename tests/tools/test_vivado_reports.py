@@ -19,7 +19,7 @@ from hwbnn.tools.vivado_reports import (
 )
 from tests.tools.mock_vivado import FOLDER
 
-ZYNQ7020, ZU7EV = Resources(53200, 106400, 140, 220), Resources(230400, 460800, 312, 1728)
+ZYNQ7020, ZU7EV = Resources(53200, 106400, 140, 220), Resources(230400, 460800, 312, 1728, 96)
 
 
 @pytest.mark.parametrize(

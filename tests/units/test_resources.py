@@ -93,6 +93,20 @@ def fifos_of(cases: list[tuple[int, int, Storage]]) -> FileSet:
     return FileSet.of({"fifos.sv": text, "hwbnn_fifo.sv": read_text(Room.RTL, "hwbnn_fifo.sv")})
 
 
+@need_yosys
+def test_fifos_in_ultra_ram(tmp_path: Path) -> None:
+    """Blocks of 4096 x 72 bits; Yosys packs deep words of half a row or less, which we do not."""
+    cases = [(72, 4096, Storage.ULTRA), (100, 3000, Storage.ULTRA), (144, 9000, Storage.ULTRA)]
+    counted = yosys.synthesise(fifos_of(cases), "fifos", Family.XC7, work=tmp_path).instances
+    for i, (width, depth, storage) in enumerate(cases):
+        cost = Fifo(Stream(BIPOLAR, width, width), depth, storage).resources(Family.XC7)
+        found, case = counted[f"u{i}"], (width, depth, storage)
+        assert (cost.uram, cost.bram) == (found.uram, found.bram), case
+        assert cost.lut == pytest.approx(found.lut, rel=0.2, abs=4), case
+        assert cost.ff == pytest.approx(found.ff, rel=0.05, abs=4), case
+    assert [counted[f"u{i}"].uram for i in range(3)] == [1, 2, 6]
+
+
 @pytest.mark.slow
 @need_yosys
 def test_fifos_of_ice40(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 import random
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,7 @@ def test_schedule_reads_what_run_says(seed: int) -> None:
 @pytest.mark.slow
 def test_random_windows_are_exact() -> None:
     rng = seeded("random windows")
-    styles = (Style.AUTO, Style.BLOCK)
+    styles = (Style.AUTO, Style.BLOCK, Style.ULTRA)
     units = [replace(random_window(rng), style=rng.choice(styles)) for _ in range(48)]
     prove(random_job(unit, rng) for unit in units)
 
@@ -178,8 +179,13 @@ def test_refusals() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not yosys.available(), reason="needs pip install 'hwbnn[synth]'")
 @pytest.mark.parametrize("lanes", [32, 192])
-@pytest.mark.parametrize("style", [Style.DISTRIBUTED, Style.BLOCK])
-@pytest.mark.parametrize("family", [Family.XC7, Family.ECP5])  # iCE40 has no distributed RAM
+@pytest.mark.parametrize(
+    ("family", "style"),  # iCE40 has no distributed RAM
+    [
+        *product((Family.XC7, Family.ECP5), (Style.DISTRIBUTED, Style.BLOCK)),
+        (Family.XC7, Style.ULTRA),
+    ],
+)
 def test_storage_is_what_was_asked_for(
     family: Family, style: Style, lanes: int, tmp_path: Path
 ) -> None:
@@ -189,7 +195,8 @@ def test_storage_is_what_was_asked_for(
     files = emit_rtl(design, structure=Structure.BEHAVIOURAL)
     counts = yosys.synthesise(files, design.name, family, work=tmp_path).instances["unit_dut"]
     modelled = unit.resources(family)
-    assert counts.bram == modelled.bram
+    assert (counts.bram, counts.uram) == (modelled.bram, modelled.uram)
+    assert (counts.uram > 0) == (style is Style.ULTRA)
     assert (counts.bram > 0) == (style is Style.BLOCK)
     assert (counts.lut_memory > 0) == (style is Style.DISTRIBUTED)
     assert abs(modelled.lut - counts.lut) < 0.25 * counts.lut
