@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def resources(mvu: "Mvu", family: Family) -> Resources:
     """Return the modelled cost of a product on a family."""
     lut = mvu.pe * _lane_luts(mvu, family) + _control_luts(mvu, family)
-    logic = Resources(lut=lut, ff=_registers(mvu))
+    logic = Resources(lut=lut, ff=_registers(mvu), dsp=_dsps(mvu, family))
     depth, width, style = mvu.weight_depth, mvu.weight_width, mvu.weight_shape.style
     words = cost.rom(depth, width, style, family)
     if mvu.neuron_folds > 1 and mvu.synapse_folds > 1:
@@ -26,12 +26,20 @@ def resources(mvu: "Mvu", family: Family) -> Resources:
     return logic + words + cost.memories(tables, family)
 
 
+def _dsps(mvu: "Mvu", family: Family) -> int:
+    if not mvu.on_dsps or family is not Family.XC7:
+        return 0
+    return mvu.simd * (-(-mvu.pe // 2) if mvu.paired else mvu.pe)
+
+
 def _lane_luts(mvu: "Mvu", family: Family) -> float:
     tables, inputs = mvu.table_shapes, mvu.simd
     bits, weight_bits = mvu.input_dtype.bits, mvu.weight_dtype.bits
     if mvu.mode is Mode.XNOR:
         constant = mvu.weight_depth == 1
         sums = cost.popcount(inputs, pe=mvu.pe, constant=constant, family=family)
+    elif _dsps(mvu, family):
+        sums = _tree(mvu)
     else:
         factor = None if mvu.mode is Mode.ADD else weight_bits
         sums = cost.products(
@@ -69,3 +77,8 @@ def _registers(mvu: "Mvu") -> float:
     # A stage cuts the tree of adders where few numbers, here two, are left.
     narrow = mvu.simd.bit_length() + (0 if mvu.mode is Mode.XNOR else mvu.input_dtype.bits)
     return count + mvu.stages * mvu.pe * min(data, 2 * narrow)
+
+
+def _tree(mvu: "Mvu") -> float:
+    """LUTs of the adders of a lane's products, which DSPs multiply."""
+    return float((mvu.simd - 1) * (mvu.product.bits + 1))
