@@ -15,7 +15,9 @@ from hwbnn.emit.rtl import Structure
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, signed, smallest, unsigned
 from hwbnn.ir.fifo import Fifo
-from hwbnn.ir.unit import Family, Knobs, Multiplier
+from hwbnn.ir.unit import Family, Knobs, Multiplier, Resources
+from hwbnn.passes.fit import cheapest_folding
+from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
 from hwbnn.tools import cosim
 from hwbnn.tools.cosim import Job
 from hwbnn.tools.proof import compare_many
@@ -107,6 +109,34 @@ def test_dsps_of_a_product(data: int, pe: int, dsps: int) -> None:
     assert made.knobs.multipliers is Multiplier.DSP
     assert made.resources(Family.XC7).dsp == dsps
     assert made.resources(Family.ECP5).dsp == 0
+
+
+@pytest.mark.parametrize(
+    ("family", "dsps", "chosen"),
+    [
+        (Family.XC7, 500, Multiplier.DSP),
+        (Family.XC7, 10, Multiplier.LUT),
+        (Family.ECP5, 500, Multiplier.LUT),
+    ],
+)
+def test_search_takes_dsps_where_there_are_some(
+    family: Family, dsps: int, chosen: Multiplier
+) -> None:
+    made = unit(signed(8), unsigned(8))
+    design = single(made, before=Fifo(made.inputs[0], 2), after=Fifo(made.outputs[0], 2))
+    limit = Resources(lut=53_200, ff=106_400, bram=140, dsp=dsps)
+    found = cheapest_folding(design, target_cycles=3, limit=limit, family=family).design["dut"]
+    assert found.knobs.multipliers is chosen
+    assert parse_toml(to_toml(design), where="f").layers["dut"] == made.knobs
+
+
+def test_resource_type_of_finn() -> None:
+    made = unit(signed(8), unsigned(8))
+    design = single(made, before=Fifo(made.inputs[0], 2), after=Fifo(made.outputs[0], 2))
+    for name, chosen in (("auto", None), ("lut", Multiplier.LUT), ("dsp", Multiplier.DSP)):
+        text = f'{{"MVAU_hls_0": {{"PE": 2, "resType": "{name}"}}}}'
+        knobs = parse_finn_json(text, where="f", design=design).layers["dut"]
+        assert knobs == Knobs(2, multipliers=chosen)
 
 
 @pytest.mark.parametrize("pair", [(BIPOLAR, unsigned(8)), (signed(8), unsigned(18))], ids=str)
