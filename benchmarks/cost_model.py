@@ -22,7 +22,7 @@ from hwbnn.emit.rtl import Structure, emit_rtl
 from hwbnn.ir.design import Design, Edge, End, Instance
 from hwbnn.ir.dtype import BIPOLAR, signed, unsigned
 from hwbnn.ir.fifo import Fifo, Storage
-from hwbnn.ir.unit import Family, Folding, Resources, Style, Unit
+from hwbnn.ir.unit import Family, Folding, Multiplier, Resources, Style, Unit
 from hwbnn.ir.window import Window
 from hwbnn.tools.yosys import Counts, synthesise
 from hwbnn.units.add import Add, sum_dtype
@@ -247,10 +247,21 @@ def _products() -> Iterator[Unit]:
     small = rng.integers(-4, 4, (64, 576))
     yield replace(binary, thresholds=many, output_dtype=unsigned(2), pe=8, simd=32)
     yield Mvu(small, signed(3), unsigned(2), unsigned(2), 9 * many, pe=4, simd=16)
+    yield from _products_on_dsps()
     filters = rng.choice([-1, 1], (64, 9))
     for pe in (1, 8):
         yield DepthwiseMvu(filters, BIPOLAR, BIPOLAR, BIPOLAR, rows // 8, vectors=16, pe=pe)
         yield DepthwiseMvu(filters, BIPOLAR, signed(4), signed(9), vectors=16, pe=pe)
+
+
+def _products_on_dsps() -> Iterator[Unit]:
+    rng = np.random.default_rng(2)
+    weights = rng.integers(-128, 128, (64, 64))
+    eight = Mvu(weights, signed(8), unsigned(8), signed(22), vectors=4, multipliers=Multiplier.DSP)
+    four = replace(eight, weights=weights >> 4, weight_dtype=signed(4), input_dtype=unsigned(4))
+    for pe, simd, stages in ((1, 4, 0), (4, 16, 1), (5, 8, 0)):
+        yield replace(eight.fold(Folding(pe, simd)), stages=stages)
+        yield replace(four.fold(Folding(pe, simd)), stages=stages, output_dtype=signed(14))
 
 
 def _tables() -> Iterator[Unit]:

@@ -22,6 +22,8 @@ module hwbnn_mvu #(
     parameter int unsigned SearchCycles  = 1,
     parameter int          Base          = 0,
     parameter int unsigned Stages        = 0,
+    parameter int unsigned Dsp           = 0,  // products a DSP, 0 to 2; 0: in LUTs
+    parameter int unsigned ProductBits   = 1,  // of a DSP
     parameter int unsigned BlockWeights  = 0,
     parameter int unsigned WeightRows    = 1,  // of the block RAM (hwbnn_rom)
     parameter int unsigned Groups        = 1,
@@ -52,6 +54,7 @@ module hwbnn_mvu #(
   localparam int unsigned Width = Fused ? Widest + 1 : AccBits;
   localparam bit Negated = Structure == 2 && Mode == 0;  // the accumulator's carry is a synapse's
   localparam bit Early = Negated && SearchCycles == 1 && SynapseFolds > 1;  // a register for starts
+  localparam int unsigned SumCycles = 1 + Stages + (Dsp != 0 ? 3 : 0);
   localparam int unsigned SearchLatency = CountBits > 1 ? CountBits * SearchCycles : 0;
 
   // ---- firing, operands ------------------------------------------------------------------------
@@ -62,15 +65,16 @@ module hwbnn_mvu #(
   hwbnn_mvu_product #(
       .Mode(Mode), .Pe(Pe), .Simd(Simd), .NeuronFolds(NeuronFolds), .SynapseFolds(SynapseFolds),
       .Groups(Groups), .InBits(InBits), .InKind(InKind), .WeightBits(WeightBits),
-      .WeightKind(WeightKind), .Width(Width), .Stages(Stages), .BlockWeights(BlockWeights),
-      .WeightRows(WeightRows), .Structure(Structure), .WeightsFile(WeightsFile)
+      .WeightKind(WeightKind), .Width(Width), .Stages(Stages), .Dsp(Dsp),
+      .ProductBits(ProductBits), .BlockWeights(BlockWeights), .WeightRows(WeightRows),
+      .Structure(Structure), .WeightsFile(WeightsFile)
   ) i_product (
       .clk_i, .rst_ni, .in_valid_i, .in_pop_o, .in_data_i, .out_room_i,
       .fire_o(fire), .last_o(last), .rows_a_o(rows_a), .rows_b_o(rows_b));
 
   assign out_reserve_o = fire && last;
 
-  // ---- accumulation: 1 + Stages cycles after the firing ------------------------------------------
+  // ---- accumulation: SumCycles after the firing --------------------------------------------------
 
   logic sum_valid, sum_last, sum_first;
   // verilator lint_off UNUSEDSIGNAL
@@ -79,7 +83,7 @@ module hwbnn_mvu #(
   // verilator lint_on UNUSEDSIGNAL
   logic [FoldBits-1:0] fold_q;
 
-  hwbnn_delay #(.Cycles(1 + Stages)) i_sum_valid (
+  hwbnn_delay #(.Cycles(SumCycles)) i_sum_valid (
       .clk_i, .rst_ni, .data_i(fire), .data_o(sum_valid));
 
   if (SynapseFolds == 1) begin : gen_single
@@ -88,7 +92,7 @@ module hwbnn_mvu #(
     assign first_d = 1'b1;
   end else begin : gen_beats
     logic first_q;
-    hwbnn_delay #(.Cycles(1 + Stages), .Clear(0)) i_sum_last (
+    hwbnn_delay #(.Cycles(SumCycles), .Clear(0)) i_sum_last (
         .clk_i, .rst_ni, .data_i(last), .data_o(sum_last));
     assign first_d = !rst_ni || (sum_valid ? sum_last : first_q);
     always_ff @(posedge clk_i) begin

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hwbnn_mvu_product: the front of hwbnn_mvu: its firing rule, replay buffer, weights and, 1 + Stages
-// cycles after the firing, the products' sum of every lane as two rows, rows_a_o + rows_b_o.
+// cycles after the firing (3 more with DSPs), the products' sum of every lane as two rows,
+// rows_a_o + rows_b_o.
 // Timing: hwbnn/units/mvu.py.
 module hwbnn_mvu_product #(
     parameter int unsigned Mode         = 0,
@@ -15,6 +16,8 @@ module hwbnn_mvu_product #(
     parameter int unsigned WeightKind   = 0,
     parameter int unsigned Width        = 2,
     parameter int unsigned Stages       = 0,
+    parameter int unsigned Dsp          = 0,  // products a DSP, 0 to 2; 0: in LUTs
+    parameter int unsigned ProductBits  = 1,  // of a DSP
     parameter int unsigned BlockWeights = 0,
     parameter int unsigned WeightRows   = 1,
     parameter int unsigned Structure    = 0,
@@ -161,12 +164,14 @@ module hwbnn_mvu_product #(
         sums[p*Width+:Width] = sum;
       end
     end
-    hwbnn_delay #(.Width(Pe * Width), .Cycles(Stages), .Clear(0)) i_delay (
+    localparam int unsigned Cycles = Stages + (Dsp != 0 ? 3 : 0);
+    hwbnn_delay #(.Width(Pe * Width), .Cycles(Cycles), .Clear(0)) i_delay (
         .clk_i, .rst_ni(1'b1), .data_i(sums), .data_o(rows_a_o));
     assign rows_b_o = '0;
   end else begin : gen_sum
     localparam int unsigned XBits = InBits + 1;  // signed, whatever the kind
-    localparam int unsigned TermBits = Mode == 1 ? XBits : XBits + WeightBits;
+    localparam int unsigned TermBits = Mode == 1 ? XBits :
+        Dsp != 0 ? ProductBits : XBits + WeightBits;
     localparam int unsigned SumBits = TermBits + $clog2(Simd);
 
     logic [Simd*XBits-1:0] x_signed;
@@ -189,6 +194,31 @@ module hwbnn_mvu_product #(
       assign rows_b_o = '0;
     end
 
+    logic [Pe*Simd*TermBits-1:0] products;
+    if (Dsp == 0) begin : gen_luts
+      logic unused;
+      assign unused = &products;
+      assign products = '0;
+    end else begin : gen_dsps
+      for (genvar p = 0; p < Pe; p += Dsp) begin : gen_together
+        localparam int unsigned Lanes = p + Dsp <= Pe ? Dsp : Pe - p;
+        for (genvar i = 0; i < Simd; i++) begin : gen_term
+          logic [Lanes*WeightBits-1:0] factors;
+          logic [Lanes*TermBits-1:0] results;
+          for (genvar l = 0; l < Lanes; l++) begin : gen_lane
+            assign factors[l*WeightBits+:WeightBits] =
+                w_q[((p+l)*Simd+i)*WeightBits+:WeightBits];
+            assign products[((p+l)*Simd+i)*TermBits+:TermBits] = results[l*TermBits+:TermBits];
+          end
+          hwbnn_multiply #(
+              .Lanes(Lanes), .WeightBits(WeightBits), .WeightKind(WeightKind), .XBits(XBits),
+              .ProductBits(TermBits), .Structure(Structure)
+          ) i_multiply (
+              .clk_i, .weights_i(factors), .x_i(x_signed[i*XBits+:XBits]), .products_o(results));
+        end
+      end
+    end
+
     for (genvar p = 0; p < Pe; p++) begin : gen_lane
       logic [Simd*TermBits-1:0] terms;
       logic [SumBits-1:0] sum;
@@ -199,6 +229,10 @@ module hwbnn_mvu_product #(
         assign weight = w_q[(p*Simd+i)*WeightBits+:WeightBits];
         if (Mode == 1) begin : gen_add
           assign terms[i*TermBits+:TermBits] = weight[0] ? value : '0;
+        end else if (Dsp != 0) begin : gen_product
+          logic unused;
+          assign unused = &{value, weight};
+          assign terms[i*TermBits+:TermBits] = products[(p*Simd+i)*TermBits+:TermBits];
         end else begin : gen_multiply
           logic [TermBits-1:0] left, right;
           assign left = TermBits'($signed(value));

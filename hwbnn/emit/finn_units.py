@@ -124,7 +124,7 @@ def _mvu(place: Emitted, unit: Mvu) -> Tensor:
         "binaryXnorMode": int(bits),
         "mem_mode": "internal_decoupled",
         "ram_style": unit.weight_style.value,
-        "resType": "lut",
+        "resType": unit.multipliers.value,
     }
     shape, edge = (*x.shape[:-1], neurons), place.edge()
     if unit.thresholds is None:

@@ -114,6 +114,13 @@ class Style(Enum):
     ULTRA = "ultra"  # UltraRAM: written memories only, its contents cannot be in a bitstream
 
 
+class Multiplier(Enum):
+    """What products are multiplied in."""
+
+    LUT = "lut"
+    DSP = "dsp"  # DSP48E1 and DSP48E2; on other families, LUTs with the same timing
+
+
 @dataclass(frozen=True)
 class MemoryShape:
     """A read-only memory without its contents: what its cost depends on."""
@@ -214,6 +221,7 @@ class Knobs:
     simd: int | None = None
     stages: int | None = None  # pipeline registers inside the adder tree
     weight_style: Style | None = None
+    multipliers: Multiplier | None = None  # None of `Unit.knobs`: DSPs cannot be had
 
 
 @dataclass(frozen=True)
@@ -314,10 +322,10 @@ class Unit(ABC):
 
     def with_knobs(self, knobs: Knobs) -> Self:
         """Return this unit with other settings; ConfigError names the legal ones."""
-        if knobs.stages is not None or knobs.weight_style is not None:
+        if (knobs.stages, knobs.weight_style, knobs.multipliers) != (None, None, None):
             raise ConfigError(
-                f"{self.origin}: stages and weights are knobs of layers with weights only; "
-                "remove them"
+                f"{self.origin}: stages, weights and multipliers are knobs of layers with weights "
+                "only; remove them"
             )
         return self.fold(folding_of(self.folding, knobs))
 

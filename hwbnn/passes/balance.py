@@ -84,7 +84,7 @@ class Balance:
         port_bits: int | None = None,
     ) -> "Balance":
         """Return the choices of `floor` cycles and more at the plain prices."""
-        every = all_choices(design, floor=floor, port_bits=port_bits)
+        every = all_choices(design, floor=floor, family=family, port_bits=port_bits)
         choices = (_Costed(options, _parts(unit, options, family)) for unit, options in every)
         return cls(design, floor, limit, family, tuple(choices)).at(PLAIN)
 

@@ -24,7 +24,7 @@ from hwbnn.passes.search_space import (
 )
 
 TRIED_PACES = 32  # from the slowest on, until a design fits
-PRICES = 5  # of LUTs and block RAMs that are tried where streams part and meet
+PRICES = 5  # of LUTs, block RAMs and DSPs that are tried where streams part and meet
 WORDS = ("LUTs", "flip-flops", "block RAMs", "DSPs", "UltraRAMs")  # by KINDS
 
 
@@ -175,7 +175,7 @@ def _fastest(task: _Task, *, floor: int, reason: str) -> Searched:
 
 
 def _space(task: _Task, *, floor: int) -> Space:
-    found = all_choices(task.design, floor=floor, port_bits=task.port_bits)
+    found = all_choices(task.design, floor=floor, family=task.family, port_bits=task.port_bits)
     return Space(found, family=task.family)
 
 
@@ -241,13 +241,16 @@ def _slowest_that_fits(balance: Balance) -> Balanced | None:
 def _dearer(balance: Balance, cost: Resources) -> Resources:
     """Return prices of which that of what is nearest to its limit, or most above it, is doubled."""
     now, limit = balance.dearer, balance.limit
+    beside = max(cost.lut / max(limit.lut, 1.0), cost.bram / max(limit.bram, 1.0))
+    if cost.dsp > beside * limit.dsp:
+        return replace(now, dsp=2 * now.dsp)
     if cost.lut * limit.bram > cost.bram * limit.lut:
         return replace(now, lut=2 * now.lut)
     return replace(now, bram=2 * now.bram)
 
 
 def _fastest_balanced(task: _Task, *, floor: int) -> Searched:
-    """Take the fastest that is found at several prices of LUTs and block RAMs."""
+    """Take the fastest that is found at several prices of the resources."""
     balance, best = _balance(task, floor=floor), None
     first = balance.within(balance.paces[-1]).resources
     alone = balance.alone(balance.paces[-1]).tolist()

@@ -3,15 +3,16 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from hwbnn import schema
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design
-from hwbnn.ir.unit import Knobs, Style, Unit
+from hwbnn.ir.unit import Knobs, Multiplier, Style, Unit
 from hwbnn.units import UNITS
 
 WINDOWS, PADDING = "ConvolutionInputGenerator", "FMPadding"
@@ -21,6 +22,8 @@ FINN_STYLES = {
     "ultra": Style.BLOCK,
     "distributed": Style.DISTRIBUTED,
 }
+FINN_MULTIPLIERS = {"auto": None, "lut": Multiplier.LUT, "dsp": Multiplier.DSP}
+_Choice = TypeVar("_Choice", Style, Multiplier)
 
 
 class _Layer(BaseModel):
@@ -29,6 +32,7 @@ class _Layer(BaseModel):
     simd: int | None = None
     stages: int | None = None
     weights: str | None = None
+    multipliers: str | None = None
 
 
 class _File(BaseModel):
@@ -46,21 +50,25 @@ class FoldingFile:
 
 
 def parse_toml(text: str, *, where: str) -> FoldingFile:
-    """Return what a TOML file says: `[layers.NAME]` pe, simd, stages, weights; `[fifos]` depths."""
+    """Return what a TOML file says: the knobs of `[layers.NAME]`, and the depths of `[fifos]`."""
     parsed = schema.parse_toml(_File, text, where=where, what="folding file")
     layers = {name: _layer(where, name, layer) for name, layer in parsed.layers.items()}
     return FoldingFile(layers, parsed.fifos)
 
 
 def _layer(where: str, name: str, layer: _Layer) -> Knobs:
-    styles = [style.value for style in Style if style is not Style.ULTRA]
-    if layer.weights is not None and layer.weights not in styles:
-        raise ConfigError(
-            f"{where}: layers.{name}.weights must be one of {', '.join(styles)}, "
-            f"not {layer.weights}"
-        )
-    style = None if layer.weights is None else Style(layer.weights)
-    return Knobs(layer.pe, layer.simd, layer.stages, style)
+    place = f"{where}: layers.{name}"
+    styles = (style for style in Style if style is not Style.ULTRA)
+    style = _one_of(styles, layer.weights, f"{place}.weights")
+    multipliers = _one_of(Multiplier, layer.multipliers, f"{place}.multipliers")
+    return Knobs(layer.pe, layer.simd, layer.stages, style, multipliers)
+
+
+def _one_of(choices: Iterable[_Choice], value: str | None, where: str) -> _Choice | None:
+    known = {choice.value: choice for choice in choices}
+    if value is not None and value not in known:
+        raise ConfigError(f"{where} must be one of {', '.join(known)}, not {value}")
+    return None if value is None else known[value]
 
 
 def parse_finn_json(text: str, *, where: str, design: Design) -> FoldingFile:
@@ -168,6 +176,9 @@ def _finn_problems(attributes: object) -> list[str]:
                 problems.append(f".{key} must be a whole number, not {value!r}")
             case "ram_style" if value not in tuple(FINN_STYLES):
                 problems.append(f".{key} must be one of {', '.join(FINN_STYLES)}, not {value!r}")
+            case "resType" if value not in tuple(FINN_MULTIPLIERS):
+                known = ", ".join(FINN_MULTIPLIERS)
+                problems.append(f".{key} must be one of {known}, not {value!r}")
             case "pe" | "Pe" | "simd" | "Simd":  # FINN has many keys: only what is meant for ours
                 problems.append(f": key must be PE or SIMD, not {key}; write it in capitals")
             case _:
@@ -182,7 +193,9 @@ def _finn_layer(attributes: dict[str, Any], unit: Unit) -> Knobs:
     simd = attributes.get("SIMD")
     if attributes.get("parallel_window") == 1:  # all taps at once; here a column of them
         simd = max(folding.simd for folding in unit.foldings())
-    return Knobs(attributes.get("PE"), simd, weight_style=style)
+    either = unit.knobs.multipliers is not None
+    multipliers = FINN_MULTIPLIERS[attributes.get("resType", "auto")] if either else None
+    return Knobs(attributes.get("PE"), simd, weight_style=style, multipliers=multipliers)
 
 
 def to_toml(design: Design) -> str:
@@ -197,4 +210,6 @@ def to_toml(design: Design) -> str:
             lines += [f"stages = {knobs.stages}"]
         if knobs.weight_style is not None:
             lines += [f'weights = "{knobs.weight_style.value}"']
+        if knobs.multipliers is not None:
+            lines += [f'multipliers = "{knobs.multipliers.value}"']
     return "\n".join(lines) + "\n"

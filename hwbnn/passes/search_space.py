@@ -16,7 +16,17 @@ from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
-from hwbnn.ir.unit import KINDS, Family, Folding, Knobs, Resources, Side, Style, Unit
+from hwbnn.ir.unit import (
+    KINDS,
+    Family,
+    Folding,
+    Knobs,
+    Multiplier,
+    Resources,
+    Side,
+    Style,
+    Unit,
+)
 from hwbnn.ir.window import BoolArray
 from hwbnn.passes.adapt import converters
 
@@ -116,7 +126,7 @@ class Beat:
 
 
 def all_choices(
-    design: Design, *, floor: int, port_bits: int | None = None
+    design: Design, *, floor: int, family: Family, port_bits: int | None = None
 ) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:
     """Return every unit of a design that takes `floor` cycles at the least, with its choices.
 
@@ -128,27 +138,36 @@ def all_choices(
         for instance in design.instances
     ]
     serial = max(max(cycles.values()) for cycles in found)  # nothing need be slower
-    each = (_choices(*pair, floor=min(floor, serial)) for pair in zip(units, found, strict=True))
+    each = (
+        _choices(*pair, floor=min(floor, serial), family=family)
+        for pair in zip(units, found, strict=True)
+    )
     return tuple(zip(units, each, strict=True))
 
 
-def choices(unit: Unit, *, floor: int) -> tuple[Choice, ...]:
+def choices(unit: Unit, *, floor: int, family: Family = Family.XC7) -> tuple[Choice, ...]:
     """Return the choices for a unit of a design that takes `floor` cycles at the least.
 
-    For each number of folds the fewest PE, and the fewest SIMD; both weight styles. Left out is
-    what takes less than an eighth of the floor, but for one choice within it.
+    For each number of folds the fewest PE, and the fewest SIMD; both weight styles, and multipliers
+    of both kinds. Left out is what takes less than an eighth of the floor, but for one choice
+    within it.
     """
-    return _choices(unit, cycles_of_foldings(unit), floor=floor)
+    return _choices(unit, cycles_of_foldings(unit), floor=floor, family=family)
 
 
-def _choices(unit: Unit, found: dict[Folding, int], *, floor: int) -> tuple[Choice, ...]:
+def _choices(
+    unit: Unit, found: dict[Folding, int], *, floor: int, family: Family
+) -> tuple[Choice, ...]:
     least = min(floor // HASTE, max(cycles for cycles in found.values() if cycles <= floor))
     kept = {folding: cycles for folding, cycles in found.items() if cycles >= least}
     styles = (None,) if unit.knobs.weight_style is None else (Style.DISTRIBUTED, Style.BLOCK)
+    either = family is Family.XC7 and unit.knobs.multipliers is not None
+    multipliers = tuple(Multiplier) if either else (None,)
     return tuple(
-        Choice(cycles, Knobs(folding.pe, folding.simd, weight_style=style))
+        Choice(cycles, Knobs(folding.pe, folding.simd, weight_style=style, multipliers=multiplier))
         for folding, cycles in kept.items()
         for style in styles
+        for multiplier in multipliers
     )
 
 

@@ -19,6 +19,7 @@ from hwbnn.ir.unit import (
     Knobs,
     Memory,
     MemoryShape,
+    Multiplier,
     Resources,
     Style,
     Unit,
@@ -134,6 +135,11 @@ class DepthwiseMvu(Unit):
     def with_knobs(self, knobs: Knobs) -> Self:
         if knobs.stages is not None:
             raise ConfigError(f"{self.origin}: depthwise layers have no stages; remove them")
+        if knobs.multipliers is Multiplier.DSP:
+            raise ConfigError(
+                f"{self.origin}: multipliers must be lut, not dsp: lanes of depthwise layers share "
+                "no input; remove it"
+            )
         style = self.weight_style if knobs.weight_style is None else knobs.weight_style
         return replace(self.fold(folding_of(self.folding, knobs)), weight_style=style)
 

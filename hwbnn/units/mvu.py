@@ -20,6 +20,7 @@ from hwbnn.ir.unit import (
     Knobs,
     Memory,
     MemoryShape,
+    Multiplier,
     Port,
     Read,
     Resources,
@@ -30,7 +31,7 @@ from hwbnn.ir.unit import (
     folding_of,
 )
 from hwbnn.ir.window import Border
-from hwbnn.units import border, mvu_cost, search, weights
+from hwbnn.units import border, dsp, mvu_cost, search, weights
 from hwbnn.units.folds import check_folding, divisors
 from hwbnn.units.mode import Mode
 
@@ -47,7 +48,8 @@ class Mvu(Unit):
     (outputs, steps), non-decreasing rows, on the sum; None gives the sum itself. border: thresholds
     have row k * outputs + o for output o of vectors of class k, classes by position.
     input_range: least and greatest input, if narrower than its type's. base: value of count 0
-    (ignored for BIPOLAR output). stages: pipeline registers inside the adder tree.
+    (ignored for BIPOLAR output). stages: pipeline registers inside the adder tree. multipliers:
+    where weights and inputs of several bits are multiplied.
     """
 
     weights: IntArray
@@ -64,6 +66,7 @@ class Mvu(Unit):
     simd: int = 1
     stages: int = 0
     weight_style: Style = Style.AUTO
+    multipliers: Multiplier = Multiplier.LUT
 
     module = "hwbnn_mvu"
     finn_nodes = ("MVAU", "MatrixVectorActivation")
@@ -75,6 +78,12 @@ class Mvu(Unit):
             raise ConfigError(
                 f"{self.origin}: stages must be 0 to {MAX_STAGES}, not {self.stages}; "
                 "leave it out for the compiler's choice"
+            )
+        if self.on_dsps and not self._dsps_multiply:
+            raise ConfigError(
+                f"{self.origin}: multipliers must be lut, not dsp, for {self.weight_dtype} weights "
+                f"on {self.input_dtype} inputs: a DSP multiplies weights of 2 to {dsp.LONG_BITS} "
+                f"bits by inputs of up to {dsp.SHORT_BITS - 1}; remove it"
             )
 
     # ---- shape -------------------------------------------------------------------------------
@@ -115,6 +124,20 @@ class Mvu(Unit):
         if self.input_dtype == unsigned(1) and self.thresholds is not None:
             return Mode.XNOR
         return Mode.ADD
+
+    @property
+    def on_dsps(self) -> bool:
+        """Products are multiplied in DSPs."""
+        return self.multipliers is Multiplier.DSP
+
+    @property
+    def _dsps_multiply(self) -> bool:
+        return self.mode is Mode.MULTIPLY and dsp.multiplies(self.weight_dtype, self.input_dtype)
+
+    @property
+    def paired(self) -> bool:
+        """A DSP multiplies for two lanes; an odd last lane has DSPs of its own."""
+        return self.on_dsps and self.pe > 1 and dsp.pairs(self.weight_dtype, self.input_dtype)
 
     @property
     def accumulator(self) -> DType:
@@ -167,7 +190,8 @@ class Mvu(Unit):
 
     @property
     def knobs(self) -> Knobs:
-        return Knobs(self.pe, self.simd, self.stages, self.weight_style)
+        multipliers = self.multipliers if self._dsps_multiply else None
+        return Knobs(self.pe, self.simd, self.stages, self.weight_style, multipliers)
 
     def with_knobs(self, knobs: Knobs) -> Self:
         folded = self.fold(folding_of(self.folding, knobs))
@@ -175,7 +199,8 @@ class Mvu(Unit):
         if stages is None:  # one for every few levels
             stages = (folded.simd - 1).bit_length() // TREE_LEVELS_PER_REGISTER
         style = self.weight_style if knobs.weight_style is None else knobs.weight_style
-        return replace(folded, stages=stages, weight_style=style)
+        kind = self.multipliers if knobs.multipliers is None else knobs.multipliers
+        return replace(folded, stages=stages, weight_style=style, multipliers=kind)
 
     # ---- timing ------------------------------------------------------------------------------
 
@@ -204,11 +229,12 @@ class Mvu(Unit):
 
     @property
     def latency(self) -> int:
-        """Operand register, tree, accumulator, search; and the FIFO's own write.
+        """Operand register, DSP, tree, accumulator, search; and the FIFO's own write.
 
         One threshold needs no search: the sum begins at minus the threshold, its sign decides.
         """
-        return 1 + self.stages + 1 + self._search_latency + 1
+        multiply = dsp.MULTIPLY_CYCLES if self.on_dsps else 0
+        return 1 + multiply + self.stages + 1 + self._search_latency + 1
 
     @property
     def _search_latency(self) -> int:
@@ -219,6 +245,11 @@ class Mvu(Unit):
 
     def resources(self, family: Family) -> Resources:
         return mvu_cost.resources(self, family)
+
+    @property
+    def product(self) -> DType:
+        """What holds a product of a weight and an input."""
+        return dsp.product_dtype(self.weight_dtype, self.input_dtype)
 
     @property
     def sum_bits(self) -> int:
@@ -251,6 +282,8 @@ class Mvu(Unit):
             "SearchCycles": search.cycles_per_step(tables) if tables else 1,
             "Base": 0 if self.output_dtype.kind is Kind.BIPOLAR else self.base,
             "Stages": self.stages,
+            "Dsp": int(self.on_dsps) + int(self.paired),
+            "ProductBits": self.product.bits,
             "BlockWeights": int(self.weight_shape.style is Style.BLOCK),
             "WeightRows": self.weight_shape.depth,
             "Groups": self.groups,

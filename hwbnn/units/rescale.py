@@ -20,12 +20,11 @@ from hwbnn.ir.unit import (
     Unit,
 )
 from hwbnn.units import cost
+from hwbnn.units.dsp import LONG_BITS, SHORT_BITS, SUM_BITS
 from hwbnn.units.elementwise import every_firing
 from hwbnn.units.folds import check_folding, divisors
 
-# A DSP48E1: 25 x 18 + 48 bits, two's complement (UG479).
-MAX_INPUT_BITS = 24  # and a sign, if the type has none
-LONG_BITS, SHORT_BITS, MAX_SUM_BITS = 25, 18, 48
+MAX_INPUT_BITS = LONG_BITS - 1  # and a sign, if the type has none
 
 
 def multiplier_bits(dtype: DType) -> int:
@@ -61,7 +60,7 @@ class Rescale(Unit):
         check_folding(self.origin, "pe", self.pe, self.elements, "elements")
         assert self.input_dtype.bits <= MAX_INPUT_BITS
         assert self.multiplier_bits <= multiplier_bits(self.input_dtype)
-        assert self.sum_bits <= MAX_SUM_BITS
+        assert self.sum_bits <= SUM_BITS
 
     @property
     def shared(self) -> bool:

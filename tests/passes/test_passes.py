@@ -110,10 +110,14 @@ def test_folding_file_round_trip() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[layers.fc0]\npee = 2", "f.toml: key must be one of pe, simd, stages, weights, not"),
+        ("[layers.fc0]\npee = 2", "f.toml: key must be one of pe, simd, stages, weights, multi"),
         ("[layer.fc0]\npe = 2", "f.toml: key must be one of layers, fifos, not layer"),
         ("[layers.fc0]\npe = 'x'", "f.toml: layers.fc0.pe must be a whole number, not 'x'"),
         ("[layers.fc0]\nweights = 'uram'", "must be one of auto, distributed, block, not uram"),
+        (
+            "[layers.fc0]\nmultipliers = 'x'",
+            "multipliers must be one of lut, dsp, not x",
+        ),
         ("[layers", "f.toml: folding file must be TOML"),
         ("layers = 3", "f.toml: layers must be a table, not 3"),
         ("[layers]\nfc0 = 3", "f.toml: layers.fc0 must be a table, not 3"),
@@ -157,6 +161,7 @@ def test_finn_folding_configuration() -> None:
         ('{"MVAU_hls_0": {"SIMD": [1]}}', "MVAU_hls_0.SIMD must be a whole number, not [1]"),
         ('{"MVAU_hls_0": {"ram_style": [3]}}', "ram_style must be one of auto, block, ultra"),
         ('{"MVAU_hls_0": {"ram_style": "x"}}', "ram_style must be one of auto, block, ultra"),
+        ('{"MVAU_hls_0": {"resType": 1}}', "resType must be one of auto, lut, dsp, not 1"),
         ('{"MVAU_hls_0": {"pe": 2}}', "f.json: MVAU_hls_0: key must be PE or SIMD, not pe"),
         ('{"MVAU_hls_0": {}, "MVAU_rtl_0": {}}', "named once, not by MVAU_hls_0 and MVAU_rtl_0"),
         ('{"MVAU_hls_\u0663": {"PE": 2}}', "f.json: folding file must name a layer"),

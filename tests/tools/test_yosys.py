@@ -121,12 +121,14 @@ def test_netlist_equals_the_integers(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 ZERO = np.zeros(1, np.int64)
 PADDED = Window(7, 6, (3, 3), (2, 1), padding=(1, 1, 0, 1))
+DSPS = next(unit for unit in Mvu.examples() if unit.parameters()["Dsp"])
 UNITS = {
     "window": SlidingWindow(unsigned(2), 4, PADDED, ZERO, lanes=2),
     "window of columns": SlidingWindow(unsigned(2), 4, PADDED, ZERO, lanes=12),
     "window, long": SlidingWindow(BIPOLAR, 3, Window(20, 20, (3, 3)), -np.ones(1, np.int64)),
     "converter": WidthConverter(BIPOLAR, 39, 13, 9, vectors=3),
     "pool": MaxPool(unsigned(2), 6, 4, np.arange(6) % 2 == 1, 3, pe=2),
+    "product on DSPs": DSPS.fold(Folding(pe=3, simd=2)),  # two lanes, and one
     "depthwise": DepthwiseMvu.examples()[0].fold(Folding(pe=2)),
     "fork": Fork(unsigned(2), 5, 3, 2, pe=3),
     "addition": Add.examples()[3].fold(Folding(pe=4)),

@@ -41,7 +41,8 @@ module CARRY4 (
   assign O = S ^ {c3, c2, c1, c0};
 endmodule
 
-// The mode that hwbnn_multiply_add uses: P = A * B + C, registers MREG, CREG and PREG.
+// The modes of the library: P = A * B + C with registers MREG, CREG and PREG (hwbnn_multiply_add), and
+// P = (D + A) * B + C with ADREG, BREG, MREG and PREG (hwbnn_multiply).
 module DSP48E1 #(
     parameter A_INPUT = "DIRECT", parameter B_INPUT = "DIRECT", parameter USE_DPORT = "FALSE",
     parameter USE_MULT = "MULTIPLY", parameter USE_SIMD = "ONE48",
@@ -66,20 +67,27 @@ module DSP48E1 #(
     input  logic CEINMODE, RSTA, RSTB, RSTC, RSTD, RSTM, RSTP, RSTALUMODE, RSTALLCARRYIN, RSTCTRL,
     input  logic RSTINMODE
 );
-  if (AREG + ACASCREG + BREG + BCASCREG != 0 || CREG + MREG + PREG != 3) begin : gen_refuse
-    $error("DSP48E1: this model has registers behind the product, beside it and behind the sum");
+  localparam bit Added = USE_DPORT == "TRUE";
+  if (AREG + ACASCREG + DREG != 0 || MREG + PREG != 2) begin : gen_refuse
+    $error("DSP48E1: this model has registers behind the product and behind the sum");
+  end
+  if (BREG != 32'(Added) || BCASCREG != BREG || ADREG != BREG || CREG == BREG) begin : gen_stages
+    $error("DSP48E1: this model has registers beside the product, or before it with D");
   end
   if (ALUMODEREG + INMODEREG + OPMODEREG + CARRYINREG + CARRYINSELREG != 0) begin : gen_modes
     $error("DSP48E1: this model has no registers on its modes");
   end
-  logic signed [24:0] a;
-  logic signed [17:0] b;
-  logic signed [47:0] m_q, c_q;
-  assign a = A[24:0];
-  assign b = B;
+  logic signed [24:0] a, ad_q;
+  logic signed [17:0] b, b_q;
+  logic signed [47:0] m_q, c_q, c;
+  assign a = Added ? ad_q : A[24:0];
+  assign b = Added ? b_q : B;
+  assign c = Added ? C : c_q;
   always_ff @(posedge CLK) begin
+    if (CEAD) ad_q <= INMODE == 5'b00100 ? D + A[24:0] : 'x;
+    if (CEB2) b_q <= B;
     if (CEM) m_q <= 48'(a) * 48'(b);
     if (CEC) c_q <= C;
-    if (CEP) P <= OPMODE == 7'b0110101 && ALUMODE == 0 ? m_q + c_q + 48'(CARRYIN) : 'x;
+    if (CEP) P <= OPMODE == 7'b0110101 && ALUMODE == 0 ? m_q + c + 48'(CARRYIN) : 'x;
   end
 endmodule
