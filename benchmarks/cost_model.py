@@ -181,6 +181,8 @@ def grid() -> Iterator[Unit]:
         yield MaxPool(BIPOLAR, 64, 4, some, 64, pe)
         yield MaxPool(signed(4), 64, 4, some[:1], 64, pe)
         yield SumPool(signed(4), signed(8), 64, 9, 16, pe)
+        for factors in (np.array([[1, 1, 1, 2]] * 4), np.array([[4, 6, 6, 9]] * 4)):
+            yield SumPool(signed(4), signed(9), 64, 9, 16, pe, factors)
     yield from _tables()
     for given, wanted in ((64, 16), (8, 64), (13, 64), (64, 58), (22, 16)):
         yield WidthConverter(BIPOLAR, 64, given, wanted, 4)
@@ -201,6 +203,9 @@ def _joins() -> Iterator[Unit]:
         ((BIPOLAR, signed(6)), 5),
     ):
         yield Add(dtypes, sum_dtype(dtypes), 64, 4, pe=pe)
+    for factors in ((3, 1), (5, 7)):
+        two = (signed(8),) * 2
+        yield Add(two, sum_dtype(two, factors), 64, 4, factors, pe=8)
     for dtypes, channels, pe in (
         ((BIPOLAR, BIPOLAR), (64, 64), 8),
         ((signed(8),) * 3, (64, 32, 16), 1),

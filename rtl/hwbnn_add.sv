@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// hwbnn_add: the sum of Inputs streams, lane by lane, each shifted left by its own constant. Every
-// firing reads all inputs and writes. Input port i has bit i of the handshakes and byte i of InBits,
-// InKinds and Shifts; the words stand side by side, that of port 0 least significant. Lanes without a
-// channel carry code 0 in and out. Timing: hwbnn/units/add.py.
+// hwbnn_add: the sum of Inputs streams, lane by lane, each times its own constant: a term for each one
+// of the constant. Every firing reads all inputs and writes. Input port i has bit i of the handshakes,
+// byte i of InBits and InKinds and word i of Factors; the words of data stand side by side, that of
+// port 0 least significant. Lanes without a channel carry code 0 in and out. Timing:
+// hwbnn/units/add.py.
 module hwbnn_add #(
     parameter int unsigned         Pe       = 1,
     parameter int unsigned         Channels = 1,
@@ -10,7 +11,8 @@ module hwbnn_add #(
     parameter int unsigned         AllBits  = 2,  // of all inputs' elements
     parameter logic [8*Inputs-1:0] InBits   = {Inputs{8'd1}},
     parameter logic [8*Inputs-1:0] InKinds  = {Inputs{8'd0}},  // 0 bipolar, 1 unsigned, 2 signed
-    parameter logic [8*Inputs-1:0] Shifts   = {Inputs{8'd0}},
+    parameter int unsigned         Terms    = 2,  // ones of all Factors
+    parameter logic [32*Inputs-1:0] Factors = {Inputs{32'd1}},
     parameter int unsigned         OutBits  = 3
 ) (
     input  logic                  clk_i,
@@ -28,23 +30,30 @@ module hwbnn_add #(
     for (int unsigned i = 0; i < port; i++) bits_below += 32'(InBits[8*i+:8]);
   endfunction
 
+  function automatic int unsigned terms_below(int unsigned place);
+    terms_below = 0;
+    for (int unsigned i = 0; i < place; i++) terms_below += 32'(Factors[i]);
+  endfunction
+
   function automatic int unsigned widest_term();
     int unsigned bits;
     widest_term = 0;
     for (int unsigned i = 0; i < Inputs; i++) begin
-      bits = 32'(InBits[8*i+:8]) + 32'(Shifts[8*i+:8]) + 32'(InKinds[8*i+:8] != 8'd2);
+      bits = 32'(InBits[8*i+:8]) + 32'(InKinds[8*i+:8] != 8'd2) - 1;
+      for (int unsigned b = 0; b < 32; b++) if (|(Factors[32*i+:32] >> b)) bits++;
       if (bits > widest_term) widest_term = bits;
     end
   endfunction
 
   localparam int unsigned Folds = (Channels + Pe - 1) / Pe;
   localparam int unsigned Tail = Channels - (Folds - 1) * Pe;
-  localparam int unsigned Levels = $clog2(Inputs);
+  localparam int unsigned Levels = $clog2(Terms);
   localparam int unsigned TermBits = widest_term();  // signed, whatever the kinds
   localparam int unsigned SumBits = TermBits + Levels;
 
-  if (Inputs < 2 || bits_below(Inputs) != AllBits) begin : gen_wrong
-    $error("hwbnn_add: Inputs must be at least 2, and AllBits the sum of InBits");
+  if (Inputs < 2 || bits_below(Inputs) != AllBits || terms_below(32 * Inputs) != Terms)
+  begin : gen_wrong
+    $error("hwbnn_add: Inputs must be at least 2, AllBits the sum of InBits, Terms of Factors' ones");
   end
 
   logic fire;
@@ -67,11 +76,10 @@ module hwbnn_add #(
   end
 
   for (genvar p = 0; p < Pe; p++) begin : gen_lane
-    logic [Inputs*TermBits-1:0] terms;
+    logic [Terms*TermBits-1:0] terms;
     logic [SumBits-1:0] sum;
-    for (genvar i = 0; i < Inputs; i++) begin : gen_term
+    for (genvar i = 0; i < Inputs; i++) begin : gen_input
       localparam int unsigned Bits = 32'(InBits[8*i+:8]);
-      localparam int unsigned Shift = 32'(Shifts[8*i+:8]);
       logic [Bits-1:0] code;
       logic [TermBits-1:0] value;
       assign code = in_data_i[Pe*bits_below(i)+p*Bits+:Bits];
@@ -83,9 +91,13 @@ module hwbnn_add #(
       end else begin : gen_signed
         assign value = TermBits'($signed(code));
       end
-      assign terms[i*TermBits+:TermBits] = value << Shift;
+      for (genvar b = 0; b < 32; b++) begin : gen_bit
+        if (Factors[32*i+b]) begin : gen_term
+          assign terms[terms_below(32*i+b)*TermBits+:TermBits] = value << b;
+        end
+      end
     end
-    hwbnn_adder_tree #(.Terms(Inputs), .TermBits(TermBits), .Stages(Levels)) i_sum (
+    hwbnn_adder_tree #(.Terms(Terms), .TermBits(TermBits), .Stages(Levels)) i_sum (
         .clk_i, .terms_i(terms), .sum_o(sum));
     logic unused;  // no sum is so great
     assign unused = &sum;

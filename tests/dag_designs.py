@@ -111,9 +111,9 @@ class Dag:
     def add(self, *values: Value) -> Value:
         """Return the sum of values of one shape, some of them shifted."""
         dtypes = tuple(value.dtype for value in values)
-        shifts = tuple(self.pick(0, 2) if self.chance(0.3) else 0 for _ in values)
-        dtype, first = sum_dtype(dtypes, shifts), values[0]
-        unit = Add(dtypes, dtype, first.channels, first.positions, shifts)
+        factors = tuple(self.pick(1, 6) if self.chance(0.3) else 1 for _ in values)
+        dtype, first = sum_dtype(dtypes, factors), values[0]
+        unit = Add(dtypes, dtype, first.channels, first.positions, factors)
         return replace(first, end=End(self.join(unit, *values)), dtype=dtype)
 
     def concat(self, *values: Value) -> Value:

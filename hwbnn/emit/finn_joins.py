@@ -98,19 +98,18 @@ def fork(place: Emitted, unit: Fork) -> list[Tensor]:
 
 
 def add(place: Emitted, unit: Add) -> Tensor:
-    """Sums two at a time; a shift is a product with a constant."""
+    """Sums two at a time; a factor is a product with a constant."""
     edge, terms = place.edge(), []
     shapes = [place.shape(port) for port in range(len(unit.input_dtypes))]
     widest = max(shapes, key=len)
-    shifts = unit.shifts or (0,) * len(shapes)
-    for port, shift in enumerate(shifts):
+    for port, factor in enumerate(unit.by_input):
         x = place.take(port, shape=widest, lanes=unit.pe)
-        if shift:
+        if factor > 1:
             low, high = ends(x.dtype)
-            dtype = number_type(low << shift, high << shift)
-            meaning = Meaning(x.meaning.edge, x.meaning.order, x.meaning.factor << shift)
-            shifted = Tensor(f"{edge}_term_{port}", x.shape, dtype, unit.pe, meaning)
-            x = with_constant(place.writer, "ElementwiseMul", x, np.array([1 << shift]), shifted)
+            dtype = number_type(low * factor, high * factor)
+            meaning = Meaning(x.meaning.edge, x.meaning.order, x.meaning.factor * factor)
+            scaled = Tensor(f"{edge}_term_{port}", x.shape, dtype, unit.pe, meaning)
+            x = with_constant(place.writer, "ElementwiseMul", x, np.array([factor]), scaled)
         terms.append(x)
     total, *others = terms
     for index, term in enumerate(others, 1):

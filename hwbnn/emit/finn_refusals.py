@@ -11,6 +11,7 @@ from hwbnn.ir.unit import Unit
 from hwbnn.units.depthwise_mvu import DepthwiseMvu
 from hwbnn.units.lookup import Lookup
 from hwbnn.units.mvu import Mvu
+from hwbnn.units.sum_pool import SumPool
 from hwbnn.units.thresholds import Thresholds
 from hwbnn.units.width_converter import WidthConverter
 
@@ -36,6 +37,11 @@ def refusals(design: Design, instance: Instance) -> Iterator[str]:
             yield (
                 f"{unit.origin}: convolution must not be depthwise: its product of one channel is "
                 f"not among the operators of this back end; {_ELSE}"
+            )
+        case SumPool() if unit.factors is not None:
+            yield (
+                f"{unit.origin}: average must divide by one number at all positions for FINN, not "
+                f"by fewer taps at the border; count the padding, or {_ELSE}"
             )
         case _:
             pass

@@ -8,6 +8,7 @@ import numpy as np
 
 from hwbnn.errors import ConfigError, MismatchError
 from hwbnn.frontend.chain import Chain
+from hwbnn.frontend.dense import MAX_EXACT
 from hwbnn.frontend.oracle import Oracle
 from hwbnn.frontend.translation import Label, Translation
 from hwbnn.ir.dtype import IntArray
@@ -19,6 +20,10 @@ RANDOM_SAMPLES = 8
 POWERS = (
     "its scales make the model's own float32 sums inexact; train with power-of-two scales "
     "(restrict_scaling_type POWER_OF_TWO) or with scale 1 before a batch norm"
+)
+LONG = (
+    f"its float32 sums reach integers beyond {MAX_EXACT}, which float32 rounds, each order of "
+    "adding otherwise; put fewer bits or a quantizer before that layer"
 )
 REPORT = "report this with the model"
 
@@ -149,6 +154,12 @@ def _first_difference(made: Translation, run: _Run) -> str:
             return (
                 f"{where} is the first layer that differs: element {element} of image "
                 f"{run.first + image} is {theirs[image, element]} in the model, "
-                f"{ours[image, element]} in integers; " + (REPORT if exact else POWERS)
+                f"{ours[image, element]} in integers; " + (REPORT if exact else _inexact(made))
             )
-    return f"no layer before it differs; {REPORT if exact else POWERS}"
+    return f"no layer before it differs; {REPORT if exact else _inexact(made)}"
+
+
+def _inexact(made: Translation) -> str:
+    """Say why the model's own sums are not exact."""
+    entries = made.sums.values()
+    return LONG if any(max(-e.low, e.high) > MAX_EXACT for e in entries) else POWERS

@@ -15,6 +15,7 @@ from hwbnn.ir.ops import SumPool
 from hwbnn.ir.ranges import pool_range
 from hwbnn.ir.window import Window
 
+MAX_LONGER = 4  # a sum with its factor may be so many times as great
 MAX_POINTS = 1 << 22  # floats of affine functions that are looked at, one by one if possible
 
 
@@ -59,19 +60,45 @@ def terms(chain: Chain, dtype: DType | None, channels: int, padded: float, where
     return Terms(scale[function[0]], offset[function], low, high, size, padded, exact)
 
 
+def one_divisor(
+    given: Terms, window: Window, divisors: IntArray
+) -> tuple[IntArray | None, IntArray]:
+    """Return factors of the sums that give all positions one divisor, and the divisors.
+
+    No factors where they would not be exact: a / b and (n * a) / (n * b) are one float if all of
+    these are integers that float32 holds, times a power of two. Nor where they would be long.
+    """
+    whole = int(np.lcm.reduce(divisors))
+    exact = given.exact and given.size * whole <= MAX_EXACT
+    short = 0 < whole <= MAX_LONGER * window.taps
+    if (divisors == whole).all() or not exact or not short:
+        return None, divisors
+    return whole // divisors, np.full_like(divisors, whole)
+
+
 def sum_pool(
-    name: str, source: str, ends: tuple[int, int], given: Terms, window: Window
+    name: str,
+    source: str,
+    ends: tuple[int, int],
+    window: Window,
+    channels: int,
+    factors: IntArray | None,
 ) -> SumPool:
     """Return the sum; ends: of the source's elements."""
-    return SumPool(name, source, window, given.scale.size, smallest(*pool_range(window, *ends)))
+    dtype = smallest(*pool_range(window, *ends, factors=factors))
+    return SumPool(name, source, window, channels, dtype, factors)
 
 
-def average(given: Terms, window: Window, divisors: IntArray, where: str) -> tuple[Affine, Step]:
+def average(
+    given: Terms, window: Window, factors: IntArray | None, divisors: IntArray, where: str
+) -> tuple[Affine, Step]:
     """Return the floats of the sums, and the step that divides; divisors: of each position."""
     channels, outside = given.scale.size, window.sources < 0
     offset = np.where(outside[..., None], given.padded, given.offset[window.sources]).sum(axis=1)
-    low, high = pool_range(window, given.low, given.high)
-    exact = given.exact and given.size * window.taps <= MAX_EXACT
+    if factors is not None:
+        offset = offset * factors[:, None]
+    low, high = pool_range(window, given.low, given.high, factors=factors)
+    exact = given.exact and (factors is not None or given.size * window.taps <= MAX_EXACT)
     scale = np.broadcast_to(given.scale, offset.shape).reshape(-1)
     every = np.arange(offset.size)
     entry = merged(Affine(scale, offset.reshape(-1), low, high, exact, every))

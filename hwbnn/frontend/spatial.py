@@ -14,7 +14,7 @@ from hwbnn.frontend.conv import bias_step, conv, conv_kernel, conv_weights
 from hwbnn.frontend.dense import input_values
 from hwbnn.frontend.image import NOT_PADDED, Image, image_of, lay_out, window_of
 from hwbnn.frontend.materialise import check_image, materialise
-from hwbnn.frontend.pool import average, sum_pool, terms
+from hwbnn.frontend.pool import average, one_divisor, sum_pool, terms
 from hwbnn.frontend.run_node import attribute
 from hwbnn.frontend.translation import Translation, Visit
 from hwbnn.frontend.weights import Constant, Weights
@@ -215,8 +215,10 @@ def _average(made: Translation, visit: Visit, kernel: Kernel, *, last: bool) -> 
     if start.entry is None:
         return replace(UNKNOWN, places=places)
     given = terms(start, dtype, image.channels, padding.value, where)
-    op = sum_pool(visit.name, source, made.range_of(source), given, window)
-    entry, step = average(given, window, _divisors(visit, window, padding), where)
+    factors, divisors = one_divisor(given, window, _divisors(visit, window, padding))
+    ends = made.range_of(source)
+    op = sum_pool(visit.name, source, ends, window, image.channels, factors)
+    entry, step = average(given, window, factors, divisors, where)
     made.ops.append(op)
     made.sums[op.name] = entry
     if dtype is not None:

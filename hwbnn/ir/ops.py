@@ -153,13 +153,18 @@ class MaxPool:
 
 @dataclass(frozen=True, eq=False)
 class SumPool:
-    """Sum of every window, per channel; padding adds 0."""
+    """Sum of every window, per channel, times a factor; padding adds 0.
+
+    factors: positive, int64 (vectors,), that of each window; None: all 1. Averages over fewer taps
+    at the border become averages over as many as elsewhere.
+    """
 
     name: str
     source: str
     window: Window
     channels: int
     dtype: DType  # the smallest for its exact range
+    factors: IntArray | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:

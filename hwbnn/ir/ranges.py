@@ -65,7 +65,7 @@ def range_from(
         case Conv():
             return conv_range(op, *ends[0])
         case SumPool():
-            return pool_range(op.window, *ends[0])
+            return pool_range(op.window, *ends[0], factors=op.factors)
         case Add():
             factors = [factor for _, factor in op.terms]
             low = sum(f * low for f, (low, _) in zip(factors, ends, strict=True))
@@ -83,11 +83,16 @@ def conv_range(op: Conv, low: int, high: int) -> tuple[int, int]:
     return sum_range(op.matrix, low, high)
 
 
-def pool_range(window: Window, low: int, high: int) -> tuple[int, int]:
-    """Return the least and greatest sum of a window's elements, for inputs of [low, high]."""
-    if any(window.padding):
-        low, high = min(low, 0), max(high, 0)
-    return window.taps * low, window.taps * high
+def pool_range(
+    window: Window, low: int, high: int, *, factors: IntArray | None = None
+) -> tuple[int, int]:
+    """Return the least and greatest sum of a window's elements, for inputs of [low, high].
+
+    factors: of each window's sum, (positions,); None: 1.
+    """
+    taps = (window.sources >= 0).sum(axis=1) * (1 if factors is None else factors)
+    ends = np.outer(taps, (low, high))
+    return int(ends.min()), int(ends.max())
 
 
 def sum_range(weights: IntArray, low: int, high: int) -> tuple[int, int]:

@@ -47,7 +47,7 @@ def _op_line(op: Op) -> str:
             least = f", {op.minimum.sum()} minimum" if op.minimum.any() else ""
             meaning = f"max_pool({op.source}) {_window(op.window)}{least}"
         case SumPool():
-            meaning = f"sum_pool({op.source}) {_window(op.window)}"
+            meaning = _sum_pool(op)
         case Staircase():
             meaning = _staircase(op)
         case Table():
@@ -68,6 +68,12 @@ def _conv(op: Conv) -> str:
     meaning = f"conv({op.source}) {_window(op.window)} weights {op.weight_dtype} "
     meaning += f"{outputs} x {inputs}" + (f", {op.groups} groups" if op.groups > 1 else "")
     return meaning + (f", filled with {op.fill}" if any(op.window.padding) and op.fill else "")
+
+
+def _sum_pool(op: SumPool) -> str:
+    meaning = f"sum_pool({op.source}) {_window(op.window)}"
+    factors = [] if op.factors is None else sorted(set(op.factors.tolist()))
+    return meaning + (f", times {', '.join(map(str, factors))}" if factors else "")
 
 
 def _staircase(op: Staircase) -> str:

@@ -146,6 +146,9 @@ def _conv_problems(op: Conv, source: Op, seen: dict[str, Op]) -> list[str]:
 def _pool_problems(op: MaxPool | SumPool, source: Op, seen: dict[str, Op]) -> list[str]:
     problems = _image_problems(op, op.window, op.channels, source)
     if isinstance(op, SumPool):
+        factors = op.factors
+        if factors is not None and (factors.shape != (op.vectors,) or factors.min() < 1):
+            return [*problems, f"{op.name}: factors must be positive, one a window"]
         return problems + _range_problems(op, range_from(op, [value_range(source, seen)]))
     if (op.window.sources < 0).all(axis=1).any():
         problems.append(f"{op.name}: every window must hold a position of the image")

@@ -2,11 +2,11 @@
 """Lower: Graph to Design, one unit an operator, staircases fused into the product before them."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 import numpy as np
 
-from hwbnn.errors import ModelError
 from hwbnn.ir.design import Design, Edge, End, Instance
 from hwbnn.ir.dtype import DType, IntArray, smallest
 from hwbnn.ir.fifo import Fifo
@@ -52,8 +52,7 @@ MAX_TABLE_BITS = 8
 def lower(graph: Graph) -> Design:
     """Return the fully serial design (PE = SIMD = 1) of a graph; lanes may still disagree.
 
-    A value that several operators read goes through a Fork. Raises ModelError for an Add whose
-    factors are no powers of two.
+    A value that several operators read goes through a Fork.
     """
     verify_graph(graph)
     lines = _lines(graph)
@@ -203,21 +202,18 @@ def _sum_pool(graph: Graph, op: SumPool) -> Iterator[tuple[str, Unit]]:
         yield "_pad", in_type(narrow, source, op)
     if slides(op.window):
         yield "_window", SlidingWindow(source, op.channels, op.window, np.zeros(1, np.int64))
-    yield "", SumPoolUnit(source, op.dtype, op.channels, op.window.taps, op.vectors)
+    unit = SumPoolUnit(source, op.dtype, op.channels, op.window.taps, op.vectors)
+    if op.factors is not None:
+        factors = op.factors.reshape(op.window.out_height, op.window.out_width)
+        unit = replace(unit, factors=factors)
+    yield "", unit
 
 
 def _join(graph: Graph, op: Add | Concat) -> Unit:
     dtypes = tuple(graph[name].dtype for name in op.sources)
     if isinstance(op, Concat):
         return ConcatUnit(dtypes, op.dtype, op.channels, op.vectors)
-    odd = [factor for _, factor in op.terms if factor & (factor - 1)]
-    if odd:
-        raise ModelError(
-            f"{op.name}: steps of the sums must differ by powers of two, not by {odd[0]}; give "
-            "both branches one step"
-        )
-    shifts = tuple(factor.bit_length() - 1 for _, factor in op.terms)
-    return AddUnit(dtypes, op.dtype, op.elements // op.vectors, op.vectors, shifts)
+    return AddUnit(dtypes, op.dtype, op.elements // op.vectors, op.vectors, op.factors)
 
 
 def _staircase(source: DType, op: Staircase, line: EvenSteps | None) -> Unit:

@@ -155,13 +155,15 @@ def max_pool(op: MaxPool) -> Layer:
 
 
 def sum_pool(op: SumPool) -> Layer:
-    """Return the sum of every window."""
-    sources = op.window.sources
+    """Return the sum of every window, times its factor."""
+    sources, factors = op.window.sources, op.factors
 
     def run(x: Value) -> Value:
         image = x.as_integers().reshape(x.frames, x.vectors, op.channels)
         out = np.empty((x.frames * len(sources), op.channels), np.int64)
         windows.sums(image, sources, out)
+        if factors is not None:
+            out.reshape(x.frames, *factors.shape, -1)[:] *= factors[:, None]
         return Value(op.dtype, op.elements, op.vectors, integers=out.reshape(x.frames, -1))
 
     return run

@@ -70,7 +70,8 @@ def _evaluate(op: Op, given: list[IntArray]) -> IntArray:
         case MaxPool():
             return _max_pool(op, x)
         case SumPool():
-            return np.asarray(_taps(op.window, op.channels, x, 0).sum(axis=2))
+            sums = np.asarray(_taps(op.window, op.channels, x, 0).sum(axis=2))
+            return sums if op.factors is None else sums * op.factors[:, None]
         case Staircase():
             return _staircase(op, x)
         case Table():

@@ -12,14 +12,16 @@ from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, uns
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Actor, Family, Folding, Packed, Port, Resources, Side, Unit, Write, pops
 from hwbnn.units.folds import check_folding, divisors
-from hwbnn.units.ports import BITS, check_several, types
+from hwbnn.units.ports import check_several, types
+
+MAX_FACTOR_BITS = 32
 
 
-def sum_dtype(dtypes: Sequence[DType], shifts: Sequence[int] = ()) -> DType:
-    """Return the narrowest type of every sum of values << shifts (default 0)."""
-    shifts = shifts or (0,) * len(dtypes)
-    ends = zip(dtypes, shifts, strict=True)
-    lows, highs = zip(*((d.min << s, d.max << s) for d, s in ends), strict=True)
+def sum_dtype(dtypes: Sequence[DType], factors: Sequence[int] = ()) -> DType:
+    """Return the narrowest type of every sum of values times factors (default 1)."""
+    factors = factors or (1,) * len(dtypes)
+    ends = zip(dtypes, factors, strict=True)
+    lows, highs = zip(*((d.min * f, d.max * f) for d, f in ends), strict=True)
     return smallest(sum(lows), sum(highs))
 
 
@@ -61,16 +63,17 @@ class _Term:
 
 @dataclass(frozen=True, eq=False)
 class Add(Unit):
-    """y[c] = sum over the inputs i of x_i[c] << shifts[i]; no shifts: all 0.
+    """y[c] = sum over the inputs i of factors[i] * x_i[c]; no factors: all 1.
 
-    output_dtype must hold every sum that occurs: `sum_dtype`, or narrower if it does not occur.
+    A term of the adder tree is an input shifted by one of its factor's ones. output_dtype must hold
+    every sum that occurs: `sum_dtype`, or narrower if it does not occur.
     """
 
     input_dtypes: tuple[DType, ...]
     output_dtype: DType
     channels: int
     vectors: int = 1
-    shifts: tuple[int, ...] = ()
+    factors: tuple[int, ...] = ()
     pe: int = 1
 
     module = "hwbnn_add"
@@ -78,11 +81,11 @@ class Add(Unit):
     def __post_init__(self) -> None:
         check_several(self.origin, "inputs", len(self.input_dtypes))
         check_folding(self.origin, "pe", self.pe, self.channels, "channels")
-        given = len(self.shifts)
-        if given not in (0, len(self.input_dtypes)) or any(not 0 <= s < 64 for s in self.shifts):
+        given, most = len(self.factors), 1 << MAX_FACTOR_BITS
+        if given not in (0, len(self.input_dtypes)) or any(not 0 < f < most for f in self.factors):
             raise ConfigError(
-                f"{self.origin}: shifts must be one of 0 to 63 for each of "
-                f"{len(self.input_dtypes)} inputs, not {self.shifts}; scale the others"
+                f"{self.origin}: factors must be one of 1 to 2^{MAX_FACTOR_BITS} - 1 for each of "
+                f"{len(self.input_dtypes)} inputs, not {self.factors}; scale the others"
             )
 
     @property
@@ -95,8 +98,8 @@ class Add(Unit):
 
     def run(self, *values: IntArray) -> tuple[IntArray, ...]:
         total = np.zeros_like(values[0], np.int64)
-        for value, shift in zip(values, self.by_input, strict=True):
-            total += value << shift
+        for value, factor in zip(values, self.by_input, strict=True):
+            total += value * factor
         return (total,)
 
     def foldings(self) -> Iterator[Folding]:
@@ -118,7 +121,17 @@ class Add(Unit):
     @property
     def levels(self) -> int:
         """Of the adder tree, a register each."""
-        return (len(self.input_dtypes) - 1).bit_length()
+        return (len(self._shifts) - 1).bit_length()
+
+    @property
+    def _shifts(self) -> tuple[tuple[DType, int], ...]:
+        """Terms of the adder tree: each input's type, once for each one of its factor."""
+        return tuple(
+            (dtype, shift)
+            for dtype, factor in zip(self.input_dtypes, self.by_input, strict=True)
+            for shift in range(factor.bit_length())
+            if factor >> shift & 1
+        )
 
     def actors(self) -> tuple[Actor, ...]:
         """Every firing reads all inputs (timing.md rule 6). Latency: adder tree, FIFO write."""
@@ -139,7 +152,7 @@ class Add(Unit):
     def resources(self, family: Family) -> Resources:
         """The adders and registers of the tree, cell by cell; fitted to Yosys: masks, control."""
         lut, ff = 0.0, 0
-        terms = [_Term.of(*each) for each in zip(self.input_dtypes, self.by_input, strict=True)]
+        terms = [_Term.of(*each) for each in self._shifts]
         while len(terms) > 1:
             pairs = list(zip(terms[::2], terms[1::2], strict=False))
             lut += sum(one.adder(other, family) for one, other in pairs)
@@ -157,26 +170,28 @@ class Add(Unit):
             "Pe": self.pe,
             "Channels": self.channels,
             **types(self.input_dtypes),
-            "Shifts": Packed(self.by_input, BITS),
+            "Terms": len(self._shifts),
+            "Factors": Packed(self.by_input, MAX_FACTOR_BITS),
             "OutBits": self.output_dtype.bits,
         }
 
     @property
     def by_input(self) -> tuple[int, ...]:
-        """Shift of each input."""
-        return self.shifts or (0,) * len(self.input_dtypes)
+        """Factor of each input."""
+        return self.factors or (1,) * len(self.input_dtypes)
 
     @classmethod
     def examples(cls) -> tuple[Unit, ...]:
         def example(
-            dtypes: tuple[DType, ...], channels: int, vectors: int, shifts: tuple[int, ...] = ()
+            dtypes: tuple[DType, ...], channels: int, vectors: int, factors: tuple[int, ...] = ()
         ) -> Add:
-            return Add(dtypes, sum_dtype(dtypes, shifts), channels, vectors, shifts)
+            return Add(dtypes, sum_dtype(dtypes, factors), channels, vectors, factors)
 
         return (
             example((BIPOLAR, BIPOLAR), 6, 2),
             example((signed(4), unsigned(2)), 5, 3),
-            example((unsigned(3), unsigned(3)), 4, 1, (0, 2)),
-            example((BIPOLAR, signed(5), unsigned(3)), 7, 2, (2, 0, 1)),
+            example((unsigned(3), unsigned(3)), 4, 1, (1, 4)),
+            example((BIPOLAR, signed(5), unsigned(3)), 7, 2, (4, 1, 2)),
+            example((signed(4), BIPOLAR, unsigned(2)), 5, 2, (3, 5, 2)),
             example((signed(9), BIPOLAR, unsigned(1), signed(1), signed(9), BIPOLAR), 6, 1),
         )

@@ -7,6 +7,10 @@ import pytest
 from hwbnn.frontend import Output, import_model
 from hwbnn.ir.dtype import BIPOLAR
 from hwbnn.ir.ops import Conv, Dense, MaxPool, Staircase, SumPool
+from hwbnn.passes import lower
+from hwbnn.sim.interpret import Interpreter
+from hwbnn.units import Rescale, Thresholds
+from hwbnn.units.sum_pool import SumPool as SumPoolUnit
 from tests.frontend.net import Net, first, kinds, same
 
 
@@ -102,9 +106,41 @@ def test_average_of_levels(included: int, pads: list[int]) -> None:
     )
     graph = same(net.add("Mul", 3.0).quant(0.25, 4).model())
     assert kinds(graph) == [Staircase, SumPool, Staircase]
+    _, pool, stairs = graph.ops[1:]
+    assert isinstance(pool, SumPool) and isinstance(stairs, Staircase)
+    assert (pool.factors is not None) == (any(pads) and not included)
+    assert len(stairs.thresholds) == 1, "of fewer taps at the border, too"
+
+
+def test_mean_of_an_odd_image_is_one_line() -> None:
+    """The last row and column divide by 2, the corner by 1: no thresholds of their own."""
+    net = Net(64, 7, 7).quant(1.0, 8)
+    net.add(
+        "AveragePool",
+        kernel_shape=[2, 2],
+        strides=[2, 2],
+        pads=[0, 0, 1, 1],
+        count_include_pad=0,
+    )
+    graph = same(net.quant(1.0, 8).conv(2, 64, 1, 1).model(divisor=1.0))
+    pool = first(graph, SumPool)
+    assert isinstance(pool, SumPool) and pool.factors is not None
+    assert pool.factors.reshape(4, 4).tolist() == [[1, 1, 1, 2]] * 3 + [[2, 2, 2, 4]]
+    units = {type(i.unit): i.unit for i in lower(graph).instances}
+    assert Thresholds not in units and units[Rescale].elements == 64
+    assert units[SumPoolUnit].memory_shapes()[0].depth == 4
+    frames = np.random.default_rng(6).integers(0, 256, (9, 64 * 49))
+    host = frames if graph.host_part is None else Interpreter(graph.host_part).run(frames)
+    np.testing.assert_array_equal(lower(graph).run(host), Interpreter(graph).run(host))
+
+
+def test_long_factors_stay_thresholds_by_position() -> None:
+    net = Net(1, 6, 6).quant(0.125, 3)
+    net.add("AveragePool", kernel_shape=[5, 5], pads=[2] * 4, count_include_pad=0)
+    graph = same(net.quant(0.125, 3).model())
+    assert isinstance(pool := first(graph, SumPool), SumPool) and pool.factors is None
     stairs = graph.ops[-1]
-    assert isinstance(stairs, Staircase)
-    assert (stairs.classes > 1) == (any(pads) and not included)
+    assert isinstance(stairs, Staircase) and stairs.classes == 6  # 9, 12, 15, 16, 20 or 25 taps
 
 
 def test_average_of_signs_and_sums() -> None:

@@ -14,6 +14,7 @@ from hwbnn.frontend.oracle import Oracle
 from hwbnn.ir.graph import OutputSteps
 from hwbnn.ir.ops import Add
 from tests import bad_models
+from tests.frontend.net import Net
 from tests.models import mlp
 
 SIZES = (16, 8, 8, 4)
@@ -299,6 +300,18 @@ def test_ties_of_the_models_own_arithmetic() -> None:
     assert (
         "its scales make the model's own float32 sums inexact; train with power-of-two scales "
         "(restrict_scaling_type POWER_OF_TWO) or with scale 1 before a batch norm"
+    ) in str(error.value)
+
+
+def test_sums_beyond_float32() -> None:
+    """What the model itself gives depends on the order in which it adds."""
+    weights = np.random.default_rng(0).integers(0, 128, (4096, 4))
+    model = Net(1, 64, 64).quant(1.0, 8).add("Flatten").add("MatMul", weights).model(divisor=1.0)
+    with pytest.raises(MismatchError) as error:
+        import_model(model, name="m")
+    assert (
+        "its float32 sums reach integers beyond 16777216, which float32 rounds, each order of "
+        "adding otherwise; put fewer bits or a quantizer before that layer"
     ) in str(error.value)
 
 

@@ -19,7 +19,7 @@ def test_sums_have_the_exact_range() -> None:
     assert sum_dtype((unsigned(3), unsigned(3))) == unsigned(4)
     assert sum_dtype((unsigned(3),) * 3) == unsigned(5)  # 21
     assert sum_dtype((signed(4), unsigned(2))) == signed(5)  # -8 to 10
-    assert sum_dtype((signed(4), unsigned(2)), (0, 3)) == signed(6)  # -8 to 31
+    assert sum_dtype((signed(4), unsigned(2)), (1, 7)) == signed(6)  # -8 to 28
     assert sum_dtype((signed(8),) * 2) == signed(9)
 
 
@@ -37,10 +37,11 @@ def test_a_sum_of_bits_in_padded_lanes_is_code_zero() -> None:
     assert unit.outputs[0].pack(total).tolist() == [[6, 6, 6, 6], [6, 0, 0, 0]]
 
 
-def test_shifts_are_factors() -> None:
-    unit = Add((signed(4), signed(4)), signed(7), 3, shifts=(0, 2))
+def test_factors_may_be_any() -> None:
+    unit = Add((signed(4), signed(4)), signed(7), 3, factors=(1, 6))
     (total,) = unit.run(np.array([[1, -8, 7]]), np.array([[-8, -8, 7]]))
-    assert total.tolist() == [[-31, -40, 35]]
+    assert total.tolist() == [[-47, -56, 49]]
+    assert unit.levels == 2, "three terms: one and 2 + 4"
 
 
 def test_vectors_are_joined_position_by_position() -> None:
@@ -55,8 +56,9 @@ def test_vectors_are_joined_position_by_position() -> None:
         (lambda: Fork(BIPOLAR, 4, 1, origin="x"), "x: outputs must be at least 2, not 1"),
         (lambda: Add((BIPOLAR,), signed(2), 4, origin="x"), "x: inputs must be at least 2, not 1"),
         (
-            lambda: Add((BIPOLAR,) * 2, signed(3), 4, shifts=(1,), origin="x"),
-            "x: shifts must be one of 0 to 63 for each of 2 inputs, not (1,); scale the others",
+            lambda: Add((BIPOLAR,) * 2, signed(3), 4, factors=(1,), origin="x"),
+            "x: factors must be one of 1 to 2^32 - 1 for each of 2 inputs, not (1,); scale the "
+            "others",
         ),
         (
             lambda: Add((BIPOLAR,) * 2, signed(3), 4, pe=5, origin="x"),
