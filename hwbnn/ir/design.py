@@ -83,6 +83,11 @@ class Design:
         (edge,) = self.outputs
         return edge
 
+    @property
+    def sources(self) -> tuple[Instance, ...]:
+        """The instances without inputs: they stand for memory outside the chip (decision 11)."""
+        return tuple(instance for instance in self.instances if not instance.unit.inputs)
+
     def __getitem__(self, name: str) -> Unit:
         for instance in self.instances:
             if instance.name == name:
@@ -117,6 +122,7 @@ class Design:
             ):
                 values[edge.name] = value
         results = [values[edge.name] for edge in self.outputs]
+        results = [np.broadcast_to(r, (len(frames), r.shape[1])) for r in results]  # of a source
         return results[0] if len(results) == 1 else np.concatenate(results, axis=1)
 
     def resources(self, family: Family) -> Resources:

@@ -111,6 +111,7 @@ class Style(Enum):
     AUTO = "auto"
     DISTRIBUTED = "distributed"
     BLOCK = "block"
+    STREAM = "stream"  # not in the unit: the words come through a port (decision 11)
 
 
 @dataclass(frozen=True)
@@ -293,6 +294,10 @@ class Unit(ABC):
                 "remove them"
             )
         return self.fold(folding_of(self.folding, knobs))
+
+    def weight_source(self) -> "Unit | None":
+        """Return the unit that feeds the last input, if that is the words of this one's weights."""
+        return None
 
     @property
     def cycles(self) -> int:

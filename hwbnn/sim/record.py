@@ -6,7 +6,14 @@ import numpy as np
 from hwbnn.ir.dtype import IntArray
 from hwbnn.sim import kernel
 from hwbnn.sim.deadlock import Deadlock, deadlock
-from hwbnn.sim.kernel import ACTOR_WIDTH, CHANNEL_WIDTH, LEFT, LOG_POPS, LOG_WRITES
+from hwbnn.sim.kernel import (
+    ACTOR_WIDTH,
+    CHANNEL_WIDTH,
+    DEPTH,
+    LEFT,
+    LOG_POPS,
+    LOG_WRITES,
+)
 from hwbnn.sim.schedule import Rules, Schedule, State, advance
 
 EVENTS = 1 << 18  # recorded at a time
@@ -57,10 +64,24 @@ def record(
         plan,
         state,
         logs,
-        np.append(np.zeros(plan.sources, np.int64), plan.firings[plan.sources :]),
+        plan.firings * _frames_behind(plan),
         rules,
     )
     return actors, stopped
+
+
+def _frames_behind(plan: Schedule) -> IntArray:
+    """Return how many frames of each actor can begin behind the last.
+
+    What reads nothing fills its FIFOs, however many frames they hold.
+    """
+    frames = np.ones(len(plan.placed), np.int64)
+    frames[: plan.sources] = 0
+    depths = plan.channels.reshape(-1, CHANNEL_WIDTH)[:, DEPTH]
+    for row, item in enumerate(plan.placed):
+        if frames[row] and not item.reads:
+            frames[row] += max(depths[c] // plan.words[c] for c in item.writes)
+    return frames
 
 
 def _part(

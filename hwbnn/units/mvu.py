@@ -20,18 +20,19 @@ from hwbnn.ir.unit import (
     Memory,
     MemoryShape,
     Port,
-    Read,
     Resources,
     Side,
     Style,
     Unit,
     Write,
     folding_of,
+    pops,
 )
 from hwbnn.ir.window import Border
 from hwbnn.units import border, mvu_cost, search, weights
 from hwbnn.units.folds import check_folding, divisors
 from hwbnn.units.mode import Mode
+from hwbnn.units.weight_source import WeightSource
 
 _EXACT_FLOATS = 1 << 53
 MAX_STAGES = 16  # more levels than the tree of any folding has
@@ -47,7 +48,9 @@ class Mvu(Unit):
     (outputs, steps), non-decreasing rows, on the sum; None gives the sum itself. border: thresholds
     have row k * outputs + o for output o of vectors of class k, classes by position.
     input_range: least and greatest input, if narrower than its type's. base: value of count 0
-    (ignored for BIPOLAR output). stages: pipeline registers inside the adder tree.
+    (ignored for BIPOLAR output). stages: pipeline registers inside the adder tree. weight_style
+    STREAM: a word of the weights comes through port 1 with every firing, the matrix anew for every
+    vector; `weights` are what will come.
     """
 
     weights: IntArray
@@ -125,20 +128,25 @@ class Mvu(Unit):
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
-        return (Stream(self.input_dtype, self.simd, self.synapses, self.vectors * self.groups),)
+        data = Stream(self.input_dtype, self.simd, self.synapses, self.vectors * self.groups)
+        if not self.streamed:
+            return (data,)
+        lanes = self.pe * self.simd
+        return data, Stream(self.weight_dtype, lanes, self.weight_depth * lanes, self.vectors)
 
     @property
     def outputs(self) -> tuple[Stream, ...]:
         return (Stream(self.output_dtype, self.pe, self.neurons, self.vectors * self.groups),)
 
     def run(self, *values: IntArray) -> tuple[IntArray, ...]:
-        (x,) = values
+        x, *words = values
+        rows = self._read_weights(words[0]) if words else self.weights
         # The BLAS multiplies floats alone; they are exact as far as they count whole numbers.
         most = max(abs(self.input_dtype.min), self.input_dtype.max)
-        exact = most * int(np.abs(self.weights).sum(axis=1).max()) < _EXACT_FLOATS
+        exact = most * int(np.abs(rows).sum(axis=-1).max()) < _EXACT_FLOATS
         number = np.float64 if exact else np.int64
         vectors = x.reshape(-1, self.groups, self.synapses).swapaxes(0, 1).astype(number)
-        rows = self.weights.reshape(self.groups, self.neurons, self.synapses).astype(number)
+        rows = rows.reshape(self.groups, self.neurons, self.synapses).astype(number)
         sums = (vectors @ rows.swapaxes(1, 2)).swapaxes(0, 1).astype(np.int64)
         sums = sums.reshape(x.shape[0], self.vectors, -1)
         if self.thresholds is not None:
@@ -148,6 +156,19 @@ class Mvu(Unit):
                 count += sums >= (by_class[self.border.positions] if self.border else by_class)
             sums = count_to_value(count, base=self.base, dtype=self.output_dtype)
         return (sums.reshape(x.shape[0], -1),)
+
+    def _read_weights(self, values: IntArray) -> IntArray:
+        """Return the matrix (outputs, synapses) that comes through port 1, in one frame or more."""
+        every = values.reshape(-1, self.weight_depth * self.pe * self.simd)
+        assert (every == every[0]).all(), f"{self.origin}: every vector has the same weights"
+        return weights.from_words(
+            every[0],
+            groups=self.groups,
+            neurons=self.neurons,
+            synapses=self.synapses,
+            pe=self.pe,
+            simd=self.simd,
+        ).reshape(-1, self.synapses)
 
     # ---- folding -----------------------------------------------------------------------------
 
@@ -182,12 +203,16 @@ class Mvu(Unit):
         return self.vectors * self.groups * self.neuron_folds * self.synapse_folds
 
     def actors(self) -> tuple[Actor, ...]:
-        """Firing (nf, sf) reads in neuron fold 0 (later folds replay), writes at the last sf."""
+        """Firing (nf, sf) reads in neuron fold 0 (later folds replay), writes at the last sf.
+
+        Every firing reads a word of streamed weights.
+        """
         folds, neurons = self.synapse_folds, self.neuron_folds
         read_at = np.arange(folds)
         write_at = np.arange(1, neurons + 1) * folds - 1
-        at = np.union1d(read_at, write_at)
+        at = np.arange(folds * neurons) if self.streamed else np.union1d(read_at, write_at)
         reads = at < folds
+        words = (pops(Port(Side.INPUT, 1), at >= 0),) if self.streamed else ()
         return (
             Actor(
                 name="mvu",
@@ -195,7 +220,7 @@ class Mvu(Unit):
                 cycle=folds * neurons,
                 repeats=self.vectors * self.groups,
                 latency=self.latency,
-                reads=(Read(Port(Side.INPUT), np.where(reads, 0, -1), reads.astype(np.int64)),),
+                reads=(pops(Port(Side.INPUT), reads), *words),
                 writes=(Write(Port(Side.OUTPUT), at % folds == folds - 1),),
             ),
         )
@@ -250,6 +275,7 @@ class Mvu(Unit):
             "Base": 0 if self.output_dtype.kind is Kind.BIPOLAR else self.base,
             "Stages": self.stages,
             "BlockWeights": int(self.weight_shape.style is Style.BLOCK),
+            "StreamWeights": int(self.streamed),
             "WeightRows": self.weight_shape.depth,
             "Groups": self.groups,
             "BorderClasses": self.classes,
@@ -258,7 +284,7 @@ class Mvu(Unit):
         }
 
     def memory_shapes(self) -> tuple[MemoryShape, ...]:
-        shapes = (self.weight_shape, *self.table_shapes)
+        shapes = (*(() if self.streamed else (self.weight_shape,)), *self.table_shapes)
         if self.border is None or self.classes == 1:
             return shapes
         return (*shapes, *border.shapes(self.border, folds=self.groups * self.neuron_folds))
@@ -270,7 +296,15 @@ class Mvu(Unit):
         Weights that there are not have code 1 for XNOR (a padded input is code 0, so XNOR gives
         0), 0 otherwise (a padded input is 0).
         """
-        words = weights.words(
+        own = () if self.streamed else (weights.memory(self.weight_words(), self.weight_shape),)
+        memories = (*own, *self._search_tables())
+        if self.border is None or self.classes == 1:
+            return memories
+        return (*memories, *border.tables(self.border, folds=self.groups * self.neuron_folds))
+
+    def weight_words(self) -> IntArray:
+        """Return the lane codes of the weights: (weight_depth, pe * simd)."""
+        return weights.words(
             self.weights,
             self.weight_dtype,
             groups=self.groups,
@@ -278,10 +312,16 @@ class Mvu(Unit):
             simd=self.simd,
             fill=int(self.mode is Mode.XNOR),
         )
-        memories = (weights.memory(words, self.weight_shape), *self._search_tables())
-        if self.border is None or self.classes == 1:
-            return memories
-        return (*memories, *border.tables(self.border, folds=self.groups * self.neuron_folds))
+
+    @property
+    def streamed(self) -> bool:
+        """The weights come through port 1."""
+        return self.weight_style is Style.STREAM
+
+    def weight_source(self) -> WeightSource | None:
+        if not self.streamed:
+            return None
+        return WeightSource(self.weight_words(), self.weight_dtype, self.vectors)
 
     @property
     def weight_depth(self) -> int:
