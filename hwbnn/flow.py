@@ -31,6 +31,13 @@ from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower
 from hwbnn.passes.fit import Searched, UnreachableTargetError
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml
 from hwbnn.passes.size_fifos import Sizing, size, with_depths
+from hwbnn.passes.stream_weights import (
+    WeightMemory,
+    check_bandwidth,
+    check_streams,
+    fold_streaming,
+    pace,
+)
 from hwbnn.passes.ultra_ram import in_ultra_ram
 from hwbnn.passes.whole_folds import check_whole, whole_folds
 from hwbnn.schema import read_file
@@ -152,33 +159,41 @@ def _lower(result: BuildResult) -> BuildResult:
 
 def _fold(result: BuildResult) -> BuildResult:
     config, design, board = result.config, design_of(result), result.config.board
-    limit, family = board.limit, board.cost_family
+    family = board.cost_family
     _check_one_choice(config)
     if config.folding is not None:
         given = _read_foldings(config.folding, design)
         folded = fold(design, foldings=given.layers, family=family)
         if Backend.FINN in config.backends:
             check_whole(folded)
+        check_streams(folded, _memory(result))
         return replace(result, design=folded, fifos=given.fifos)
-    target = _target_cycles(result)
-    if target is not None:
-        found = _cheapest(result, target)
-    else:
-        found = fastest_folding(
-            design,
-            limit=limit,
-            family=family,
-            port_bits=board.data.bits,
-            port_cycles=1 if config.maximize is Goal.FPS else _port_cycles(result),
-        )
+    found = fold_streaming(design, _memory(result), fold=partial(_search, result))
     if Backend.FINN in config.backends:  # what was proved is not of these folds
         return replace(result, design=whole_folds(found.design))
     return replace(result, design=found.design, searched=found)
 
 
-def _cheapest(result: BuildResult, target: int) -> Searched:
+def _search(result: BuildResult, design: Design, least: int) -> Searched:
+    """Fold as the configuration says, to `least` cycles a frame or more."""
+    board, target = result.config.board, _target_cycles(result)
+    if target is not None:
+        found = _cheapest(result, design, target)
+        check_bandwidth(found.design, _memory(result), target=target)
+        return found
+    port = 1 if result.config.maximize is Goal.FPS else _port_cycles(result)
+    return fastest_folding(
+        design,
+        limit=board.limit,
+        family=board.cost_family,
+        port_bits=board.data.bits,
+        port_cycles=max(port, least),
+    )
+
+
+def _cheapest(result: BuildResult, design: Design, target: int) -> Searched:
     board, fps = result.config.board, result.config.target_fps
-    design, limit, family = design_of(result), board.limit, board.cost_family
+    limit, family = board.limit, board.cost_family
     try:
         return cheapest_folding(
             design,
@@ -199,12 +214,24 @@ def _cheapest(result: BuildResult, target: int) -> Searched:
 
 def _port_cycles(result: BuildResult) -> int:
     """Return the cycles within which the board's port brings a frame and takes its results."""
-    board, design = result.config.board, design_of(result)
-    sizes = (
+    board = result.config.board
+    return max(1, int(board.port_cycles(*_frame_bytes(result), clock_mhz=result.clock_mhz)))
+
+
+def _frame_bytes(result: BuildResult) -> tuple[int, int]:
+    """Return the bytes of a frame and of its results."""
+    design = design_of(result)
+    given, made = (
         -(-stream.dtype.bits * stream.elements * stream.vectors // 8)
         for stream in (design.input.stream, design.output.stream)
     )
-    return max(1, int(board.port_cycles(*sizes, clock_mhz=result.clock_mhz)))
+    return given, made
+
+
+def _memory(result: BuildResult) -> WeightMemory:
+    """Return what the board's memory gives layers whose weights stream."""
+    board, clock = result.config.board, result.clock_mhz
+    return WeightMemory.of(board, frame_bytes=sum(_frame_bytes(result)), clock_mhz=clock)
 
 
 def _check_one_choice(config: BuildConfig) -> None:
@@ -242,7 +269,7 @@ def _read_foldings(file: Path, design: Design) -> FoldingFile:
 
 def _fifo(result: BuildResult) -> BuildResult:
     family = result.config.board.cost_family
-    sizing = size(adapt(design_of(result)), family=family)
+    sizing = size(pace(adapt(design_of(result)), _memory(result)), family=family)
     design = with_depths(sizing.design, dict(result.fifos), family=family)
     design = in_ultra_ram(design, limit=result.config.board.limit, family=family)
     return replace(result, design=design, sizing=sizing)
@@ -257,13 +284,17 @@ def _emit(result: BuildResult) -> BuildResult:
     rtl |= emit_testbench(design, frames, outputs)
     rtl = (rtl | top.under(family.value)).under("rtl")  # no simulator knows its primitives
     golden = emit_golden(design, frames, outputs)
-    hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz) | golden.under("tb")
-    if is_zynq(board):  # to take to a machine that has Vivado
+    if design.sources:
+        pass  # no shell brings weights yet
+    elif is_zynq(board):  # to take to a machine that has Vivado
         rtl |= emit_zynq_chip(design, board, clock_mhz=result.clock_mhz).files.under(CHIP)
     elif chip_open.is_open(board):
         chip = chip_open.emit_open_chip(design, board, clock_mhz=result.clock_mhz)
         rtl |= chip.files.under(chip_open.FOLDER)
-    emitted = {Backend.RTL: rtl, Backend.HLS: hls.under("hls")}
+    emitted = {Backend.RTL: rtl}
+    if Backend.HLS in result.config.backends:
+        hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz)
+        emitted[Backend.HLS] = (hls | golden.under("tb")).under("hls")
     if Backend.FINN in result.config.backends:
         emitted[Backend.FINN] = finn_files(emit_finn(design)).under("finn")
     files = FileSet.union(emitted[backend] for backend in result.config.backends)

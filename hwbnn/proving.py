@@ -70,9 +70,13 @@ def _csim(result: BuildResult, work: Path) -> BuildResult:
 
 def _synth(result: BuildResult, work: Path) -> BuildResult:
     design, family = design_of(result), result.config.board.cost_family
-    files = emit_rtl(design, structure=STRUCTURES[family])
+    files = emit_rtl(design, structure=STRUCTURES[family], external_weights=True)
     counted = synthesise(files, design.name, family, work=work)
-    layers = {i.name: _resources(counted.instances[f"unit_{i.name}"]) for i in design.instances}
+    counts = counted.instances
+    layers = {
+        i.name: Resources() if i in design.sources else _resources(counts[f"unit_{i.name}"])
+        for i in design.instances
+    }
     return replace(result, synthesised=Synthesised(_resources(counted.total), layers))
 
 

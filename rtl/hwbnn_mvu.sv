@@ -25,6 +25,7 @@ module hwbnn_mvu #(
     parameter int unsigned Dsp           = 0,  // products a DSP, 0 to 2; 0: in LUTs
     parameter int unsigned ProductBits   = 1,  // of a DSP
     parameter int unsigned BlockWeights  = 0,
+    parameter bit          StreamWeights = 0,  // through input port 1, a word with every firing
     parameter int unsigned WeightRows    = 1,  // of the block RAM (hwbnn_rom)
     parameter int unsigned Groups        = 1,
     parameter int unsigned BorderClasses = 1,  // sets of thresholds
@@ -38,9 +39,9 @@ module hwbnn_mvu #(
 ) (
     input  logic                   clk_i,
     input  logic                   rst_ni,
-    input  logic                   in_valid_i,
-    output logic                   in_pop_o,
-    input  logic [Simd*InBits-1:0] in_data_i,
+    input  logic [StreamWeights:0] in_valid_i,
+    output logic [StreamWeights:0] in_pop_o,
+    input  logic [Simd*InBits+(StreamWeights?Pe*Simd*WeightBits:0)-1:0] in_data_i,
     input  logic                   out_room_i,
     output logic                   out_reserve_o,
     output logic                   out_push_o,
@@ -66,8 +67,8 @@ module hwbnn_mvu #(
       .Mode(Mode), .Pe(Pe), .Simd(Simd), .NeuronFolds(NeuronFolds), .SynapseFolds(SynapseFolds),
       .Groups(Groups), .InBits(InBits), .InKind(InKind), .WeightBits(WeightBits),
       .WeightKind(WeightKind), .Width(Width), .Stages(Stages), .Dsp(Dsp),
-      .ProductBits(ProductBits), .BlockWeights(BlockWeights), .WeightRows(WeightRows),
-      .Structure(Structure), .WeightsFile(WeightsFile)
+      .ProductBits(ProductBits), .BlockWeights(BlockWeights), .StreamWeights(StreamWeights),
+      .WeightRows(WeightRows),      .Structure(Structure), .WeightsFile(WeightsFile)
   ) i_product (
       .clk_i, .rst_ni, .in_valid_i, .in_pop_o, .in_data_i, .out_room_i,
       .fire_o(fire), .last_o(last), .rows_a_o(rows_a), .rows_b_o(rows_b));

@@ -19,15 +19,16 @@ module hwbnn_mvu_product #(
     parameter int unsigned Dsp          = 0,  // products a DSP, 0 to 2; 0: in LUTs
     parameter int unsigned ProductBits  = 1,  // of a DSP
     parameter int unsigned BlockWeights = 0,
+    parameter bit          StreamWeights = 0,
     parameter int unsigned WeightRows   = 1,
     parameter int unsigned Structure    = 0,
     parameter              WeightsFile  = "weights"
 ) (
     input  logic                   clk_i,
     input  logic                   rst_ni,
-    input  logic                   in_valid_i,
-    output logic                   in_pop_o,
-    input  logic [Simd*InBits-1:0] in_data_i,
+    input  logic [StreamWeights:0] in_valid_i,
+    output logic [StreamWeights:0] in_pop_o,
+    input  logic [Simd*InBits+(StreamWeights?Pe*Simd*WeightBits:0)-1:0] in_data_i,
     input  logic                   out_room_i,
     output logic                   fire_o,
     output logic                   last_o,
@@ -44,10 +45,12 @@ module hwbnn_mvu_product #(
 
   logic [AddressBits-1:0] address_q;
   logic [BeatBits-1:0] beat_q;
-  logic reads;
+  logic reads, word_valid;
+  logic [Simd*InBits-1:0] in_data;
+  assign in_data = in_data_i[Simd*InBits-1:0];
 
-  assign fire_o = (in_valid_i || !reads) && (out_room_i || !last_o);
-  assign in_pop_o = fire_o && reads;
+  assign fire_o = (in_valid_i[0] || !reads) && word_valid && (out_room_i || !last_o);
+  assign in_pop_o[0] = fire_o && reads;
   assign last_o = SynapseFolds == 1 || beat_q == BeatBits'(SynapseFolds - 1);
 
   if (Depth == 1) begin : gen_still
@@ -80,7 +83,7 @@ module hwbnn_mvu_product #(
 
   if (NeuronFolds == 1) begin : gen_no_replay
     assign reads = 1'b1;
-    assign x = in_data_i;
+    assign x = in_data;
   end else begin : gen_replay
     logic reads_q, group_last;
     logic [Simd*InBits-1:0] replayed;
@@ -102,23 +105,32 @@ module hwbnn_mvu_product #(
     assign reads = reads_q;
     if (SynapseFolds == 1) begin : gen_word
       logic [Simd*InBits-1:0] word_q;
-      always_ff @(posedge clk_i) if (in_pop_o) word_q <= in_data_i;
+      always_ff @(posedge clk_i) if (in_pop_o[0]) word_q <= in_data;
       assign replayed = word_q;
     end else begin : gen_ram
       (* ram_style = "distributed" *) logic [Simd*InBits-1:0] words[SynapseFolds];
-      always_ff @(posedge clk_i) if (in_pop_o) words[beat_q] <= in_data_i;
+      always_ff @(posedge clk_i) if (in_pop_o[0]) words[beat_q] <= in_data;
       assign replayed = words[beat_q];
     end
-    assign x = reads_q ? in_data_i : replayed;
+    assign x = reads_q ? in_data : replayed;
   end
 
   // ---- weights -------------------------------------------------------------------------------------
 
   logic [WeightWidth-1:0] w_q;
-  hwbnn_rom #(
-      .Width(WeightWidth), .Depth(Depth), .Block(BlockWeights), .Rows(WeightRows),
-      .WordsFile(WeightsFile)
-  ) i_weights (.clk_i, .address_i(address_q), .word_o(w_q));
+  if (StreamWeights) begin : gen_stream  // a word with every firing
+    logic unused;
+    assign unused = &address_q;
+    assign word_valid = in_valid_i[StreamWeights];
+    assign in_pop_o[StreamWeights] = fire_o;
+    always_ff @(posedge clk_i) w_q <= in_data_i[Simd*InBits+:WeightWidth];
+  end else begin : gen_memory
+    assign word_valid = 1'b1;
+    hwbnn_rom #(
+        .Width(WeightWidth), .Depth(Depth), .Block(BlockWeights), .Rows(WeightRows),
+        .WordsFile(WeightsFile)
+    ) i_weights (.clk_i, .address_i(address_q), .word_o(w_q));
+  end
 
   // ---- operand registers, products, sums -----------------------------------------------------------
 
@@ -135,7 +147,7 @@ module hwbnn_mvu_product #(
     for (genvar p = 0; p < Pe; p++) begin : gen_lane
       hwbnn_popcount #(
           .Inputs(Simd), .Width(Width), .Stages(Stages), .Structure(Structure),
-          .Leaves(Depth == 1 ? 2 : 0)
+          .Leaves(Depth == 1 && !StreamWeights ? 2 : 0)
       ) i_popcount (
           .clk_i, .x_i(x_q), .w_i(w_q[p*Simd+:Simd]),
           .a_o(rows_a_o[p*Width+:Width]), .b_o(rows_b_o[p*Width+:Width]));

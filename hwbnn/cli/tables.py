@@ -145,7 +145,8 @@ def _summary(report: Json) -> RenderableType:
             )
     table.show_header = False
     clock = f"{report['clock_mhz']:.6g} MHz on {report['board']['name']}"
-    proofs = [Text(report[k]["text"], "dim") for k in ("folding", "fifo_sizing") if k in report]
+    told = ("streamed_weights", "folding", "fifo_sizing")
+    proofs = [Text(report[key]["text"], "dim") for key in told if key in report]
     return Group(Text(clock, "bold"), table, Text(report["bottleneck"]["text"]), *proofs, Text())
 
 

@@ -8,6 +8,7 @@ from hwbnn.board import Board
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.rtl import Structure, emit_library, emit_memories, emit_top
 from hwbnn.emit.transfer import Transfer
+from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design
 from hwbnn.resources import Room, names_under, read_text
 
@@ -41,6 +42,12 @@ def emit_core(design: Design, board: Board, *, structure: Structure) -> Core:
 
     The build hash is that of the board's own structure, whatever `structure` is.
     """
+    if design.sources:
+        names = ", ".join(instance.unit.origin for instance in design.sources)
+        raise ConfigError(
+            f"{design.name}: a chip's weights must lie in the chip, not stream as "
+            f"those of {names}; take the core alone (hwbnn build), or a larger board"
+        )
     module = f"{design.name}_core"
     monitored = len(design.edges) <= MONITORED_FIFOS
     top = emit_top(design, name=module, structure=structure, monitored=monitored)

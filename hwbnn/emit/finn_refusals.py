@@ -54,6 +54,11 @@ def _mvu(design: Design, name: str, unit: Mvu) -> Iterator[str]:
             f"{unit.groups}; {_ELSE}"
         )
         return
+    if unit.streamed:
+        yield (
+            f"{unit.origin}: weights must lie in the chip for FINN, not come as a stream; {_ELSE}"
+        )
+        return
     width = unit.pe * unit.simd * unit.weight_dtype.bits
     if width > MAX_STREAM_BITS:
         yield (

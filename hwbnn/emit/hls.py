@@ -145,6 +145,12 @@ def _check(design: Design) -> None:
         for edge in design.edges
         if edge.stream.bits > MAX_STREAM_BITS
     ]
+    problems += [
+        f"{instance.name}: weights must lie in the chip for HLS, not come as a stream; leave the "
+        'layer\'s weights = "stream" out, or take --backend rtl alone'
+        for instance in design.instances
+        if instance.unit.weight_source() is not None
+    ]
     if not re.fullmatch(r"[A-Za-z]\w*", design.name, re.ASCII) or design.name in _RESERVED:
         problems.append(
             f"{design.name}: design name must be a C++ identifier that is free, for its top "
@@ -205,6 +211,8 @@ def _rom_impl(style: Style) -> str:
             return "bram"
         case Style.ULTRA:
             return "uram"
+        case Style.STREAM:
+            raise AssertionError("no unit has a memory of streamed weights")
         case _:
             assert_never(style)
 

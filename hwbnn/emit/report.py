@@ -7,11 +7,12 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from hwbnn.board import Board
+from hwbnn.emit.report_weights import streamed_weights
 from hwbnn.emit.roofline import ASSUMPTION, Limit, Roofline, roofline
 from hwbnn.ir.design import Design, Edge, Instance
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Permute
-from hwbnn.ir.unit import KINDS, Folding, Resources, Unit
+from hwbnn.ir.unit import KINDS, Folding, Resources, Style, Unit
 from hwbnn.sim.engine import Performance, Trace
 
 SCHEMA = "hwbnn/report@1"
@@ -120,6 +121,13 @@ def report(findings: Findings) -> Json:
         found["layers"] = [_layer(i, design, findings) for i in design.instances]
         found["fifos"] = [_fifo(e, board, findings.trace) for e in design.edges]
         found["resources"] = _resources(design, board, findings.synthesised)
+        speed = findings.performance
+        period = float(design.bound if speed is None else speed.period)
+        clock = findings.clock_mhz
+        if design.sources:
+            found["streamed_weights"] = streamed_weights(
+                design, board, period=period, clock_mhz=clock
+            )
     if findings.folding is not None:
         found["folding"] = {**asdict(findings.folding), "text": _folding_text(findings.folding)}
     if findings.fifo_sizing is not None:
@@ -164,7 +172,7 @@ def _layer(instance: Instance, design: Design, findings: Findings) -> Json:
         "simd": unit.folding.simd,
         "cycles": unit.cycles,
         "share": unit.cycles / design.bound,
-        "memory_bits": sum(memory.bits for memory in memories),
+        "memory_bits": sum(m.bits for m in memories if m.style is not Style.STREAM),
         "resources": _counts(unit.resources(findings.board.cost_family)),
     }
     if unit.buffers():
@@ -306,6 +314,11 @@ def _bottleneck(findings: Findings, design: Design, speed: Performance, bounds: 
         found["text"] = (
             f"The stream {speed.bottleneck} at the border needs {design.bound} beats a frame: "
             f"give the layer there more lanes (PE or SIMD){smaller}."
+        )
+    elif speed.bottleneck in [instance.name for instance in design.sources]:
+        found["text"] = (
+            f"The memory brings the streamed weights of all layers in {design.bound:,} cycles a "
+            "frame: fewer layers whose weights stream would help, or a larger board."
         )
     else:
         relief = _relief(findings, design, speed.bottleneck)

@@ -49,20 +49,24 @@ class Cell:
     connections: tuple[Connection, ...]
 
 
-def emit_rtl(design: Design, *, structure: Structure) -> FileSet:
+def emit_rtl(design: Design, *, structure: Structure, external_weights: bool = False) -> FileSet:
     """Emit a design as SystemVerilog.
 
     `<name>.sv`, the library, memories (`.hex`) and the file list `<name>.f`, all in one folder,
-    from which the memories are read.
+    from which the memories are read. external_weights: see `emit_top`.
     """
-    sources = emit_library(design) | emit_top(design, name=design.name, structure=structure)
+    external = external_weights
+    top = emit_top(design, name=design.name, structure=structure, external_weights=external)
+    sources = emit_library(design, external_weights=external) | top
     listed = "".join(f"{path}\n" for path in sorted(sources.files))
-    return sources | emit_memories(design) | FileSet.of({f"{design.name}.f": listed})
+    memories = emit_memories(design, external_weights=external)
+    return sources | memories | FileSet.of({f"{design.name}.f": listed})
 
 
-def emit_library(design: Design) -> FileSet:
+def emit_library(design: Design, *, external_weights: bool = False) -> FileSet:
     """Library modules that a design uses, with the modules that those use."""
-    wanted = {Fifo.module, *(instance.unit.module for instance in design.instances)}
+    inside = _inside(design, external_weights)
+    wanted = {Fifo.module, *(instance.unit.module for instance in inside)}
     found: set[str] = set()
     while wanted:
         module = wanted.pop()
@@ -78,10 +82,12 @@ def emit_top(
     structure: Structure,
     folder: str = "",
     monitored: bool = False,
+    external_weights: bool = False,
 ) -> FileSet:
     """Emit module `name`: units, FIFOs and a ready/valid shell; memories are read from `folder`.
 
-    monitored: with port `high_water_o` (rtl/shell/hwbnn_high_water.sv).
+    monitored: with port `high_water_o` (rtl/shell/hwbnn_high_water.sv). external_weights: without
+    the sources of weights; each has ports `<instance>_valid_i`, `_ready_o` and `_data_i` instead.
     """
     text = render(
         Room.RTL,
@@ -90,19 +96,28 @@ def emit_top(
         name=name,
         monitored=monitored,
         fifos=[(edge, _fifo_cell(edge)) for edge in design.edges],
-        units=[(i, _unit_cell(design, i, structure, folder)) for i in design.instances],
+        units=[
+            (i, _unit_cell(design, i, structure, folder)) for i in _inside(design, external_weights)
+        ],
+        weights=[(i.name, design.out_of(i.name)[0]) for i in design.sources if external_weights],
     )
     return FileSet.of({f"{name}.sv": text})
 
 
-def emit_memories(design: Design) -> FileSet:
+def _inside(design: Design, external_weights: bool) -> tuple[Instance, ...]:
+    """Return the instances that stand in the top."""
+    outside = design.sources if external_weights else ()
+    return tuple(instance for instance in design.instances if instance not in outside)
+
+
+def emit_memories(design: Design, *, external_weights: bool = False) -> FileSet:
     """Contents of the units' memories: `<instance>_<memory>.hex`, one word a line."""
     return FileSet.of(
         {
             f"{instance.name}_{memory.shape.name}.hex": words.hex_lines(
                 memory.words, lane_bits=memory.shape.lane_bits
             )
-            for instance in design.instances
+            for instance in _inside(design, external_weights)
             for memory in instance.unit.memories()
         }
     )
@@ -128,6 +143,8 @@ def _unit_cell(design: Design, instance: Instance, structure: Structure, folder:
 
 def _packed(edges: Sequence[Edge], **signals: str) -> Iterator[Connection]:
     """Connect ports to the signals of edges, side by side if several; the first edge's last."""
+    if not edges:  # a source has no inputs
+        return
     for port, signal in signals.items():
         names = [f"{edge.name}_{signal}" for edge in reversed(edges)]
         yield Connection(port, names[0] if len(names) == 1 else f"{{{', '.join(names)}}}")

@@ -89,6 +89,11 @@ class Design:
         (edge,) = self.outputs
         return edge
 
+    @property
+    def sources(self) -> tuple[Instance, ...]:
+        """The instances without inputs: they stand for memory outside the chip (decision 11)."""
+        return tuple(instance for instance in self.instances if not instance.unit.inputs)
+
     def __getitem__(self, name: str) -> Unit:
         for instance in self.instances:
             if instance.name == name:
@@ -113,7 +118,13 @@ class Design:
 
     def run(self, frames: IntArray) -> IntArray:
         """Integer meaning: (frames, elements) in and out, unit by unit; the plain definition."""
-        widest = max(edge.stream.elements * edge.stream.vectors for edge in self.edges)
+        constant = {instance.name for instance in self.sources}  # one frame for all
+        streams = (
+            e.stream
+            for e in self.edges
+            if e.producer is None or e.producer.instance not in constant
+        )
+        widest = max(stream.elements * stream.vectors for stream in streams)
         batch = max(1, _ELEMENTS // widest)
         wired = [(i.unit, self.into(i.name), self.out_of(i.name)) for i in self.instances]
         cuts = range(0, max(1, len(frames)), batch)
@@ -127,7 +138,10 @@ class Design:
             results = unit.run(*(values.pop(edge.name) for edge in into))
             for edge, value in zip(out_of, results, strict=True):
                 values[edge.name] = value
-        return np.concatenate([values[edge.name] for edge in self.outputs], axis=1)
+        # What a source writes is one frame, of which every frame has the same.
+        written = (values[edge.name] for edge in self.outputs)
+        every = [np.broadcast_to(value, (len(frames), value.shape[1])) for value in written]
+        return np.concatenate(every, axis=1)
 
     def resources(self, family: Family) -> Resources:
         """Modelled cost: all units and FIFOs."""

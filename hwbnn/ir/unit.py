@@ -112,6 +112,7 @@ class Style(Enum):
     DISTRIBUTED = "distributed"
     BLOCK = "block"
     ULTRA = "ultra"  # UltraRAM: written memories only, its contents cannot be in a bitstream
+    STREAM = "stream"  # not in the unit: the words come through a port (decision 11)
 
 
 class Multiplier(Enum):
@@ -328,6 +329,10 @@ class Unit(ABC):
                 "only; remove them"
             )
         return self.fold(folding_of(self.folding, knobs))
+
+    def weight_source(self) -> "Unit | None":
+        """Return the unit that feeds the last input, if that is the words of this one's weights."""
+        return None
 
     @property
     def cycles(self) -> int:

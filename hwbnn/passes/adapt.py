@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adapt: put width converters wherever producer and consumer disagree on the lanes."""
+"""Adapt: width converters where producer and consumer disagree, sources of streamed weights."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,10 @@ from hwbnn.units.width_converter import WidthConverter
 
 
 def adapt(design: Design) -> Design:
-    """Return a design in which every edge carries one stream. Valid out."""
+    """Return a design in which every edge carries one stream. Valid out.
+
+    A layer with streamed weights gets the source of its words, at a word a cycle.
+    """
     edges: list[Edge] = []
     instances: list[Instance] = []
     before: dict[str, list[Instance]] = {}  # by the instance that they stand in front of
@@ -32,7 +35,14 @@ def adapt(design: Design) -> Design:
             fifo, producer = Fifo(unit.outputs[0]), End(place)
         edges.append(Edge(label, fifo, producer, edge.consumer))
     for instance in design.instances:
-        instances += [*before.get(instance.name, ()), instance]
+        instances += before.get(instance.name, ())
+        source = instance.unit.weight_source()
+        if source is not None and len(design.into(instance.name)) < len(instance.unit.inputs):
+            place, last = f"{instance.name}_weights", len(instance.unit.inputs) - 1
+            instances.append(Instance(place, source.named(instance.unit.origin)))
+            fifo = Fifo(source.outputs[0])
+            edges.append(Edge(f"{place}_out", fifo, End(place), End(instance.name, last)))
+        instances.append(instance)
     adapted = Design(
         design.name, tuple(instances), tuple(edges), design.output_values, design.classes
     )

@@ -16,8 +16,8 @@ from hwbnn.passes.search_space import (
     PARTS,
     Space,
     all_choices,
+    beats_of,
     cycles_of_foldings,
-    entry_beat,
     in_parts,
     is_chain,
     prices,
@@ -65,6 +65,10 @@ class UnreachableTargetError(ConfigError):
     def __init__(self, name: str, *, asked: int, best: int, reason: str) -> None:
         self.name, self.best, self.reason = name, best, reason
         super().__init__(f"{name}: target cycles must be at least {best}, not {asked}; {reason}")
+
+
+class MisfitError(ConfigError):
+    """Not even the cheapest folding fits the board."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,11 @@ def slowest_of_fastest(design: Design, *, port_bits: int | None = None) -> tuple
     """Return the layer that is slowest when each is as fast as it can be, and its cycles."""
     fastest: dict[str, int] = {}
     for instance in design.instances:
-        beat, unit = entry_beat(design, instance, port_bits), instance.unit
-        if beat is None:
+        beats, unit = beats_of(design, instance, port_bits), instance.unit
+        if not beats:
             fastest[instance.name] = min(unit.fold(f).cycles for f in unit.foldings())
         else:
-            fastest[instance.name] = min(cycles_of_foldings(unit, beat=beat).values())
+            fastest[instance.name] = min(cycles_of_foldings(unit, beats=beats).values())
     layer = max(fastest, key=lambda name: fastest[name])
     return layer, fastest[layer]
 
@@ -160,7 +164,7 @@ def _fastest(task: _Task, *, floor: int, reason: str) -> Searched:
     target, failed = floor, 0
     while (found := _search(space, target, limit)) is None:
         if target >= space.slowest:
-            raise ConfigError(_misfit(space, task.design, limit))
+            raise MisfitError(_misfit(space, task.design, limit))
         target, failed = 2 * target, target
     while possible := [n for n in space.within(target).paces if 0 < failed < n < target]:
         middle = possible[len(possible) // 2]
@@ -261,7 +265,7 @@ def _fastest_balanced(task: _Task, *, floor: int) -> Searched:
         now = balance.within(balance.paces[-1]) if found is None else found
         balance = balance.at(_dearer(balance, now.resources))
     if best is None:
-        raise ConfigError(_too_large(task.design, in_parts(first), alone, task.limit))
+        raise MisfitError(_too_large(task.design, in_parts(first), alone, task.limit))
     return Searched(best.design, best.cycles, best.resources, None)
 
 

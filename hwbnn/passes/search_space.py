@@ -130,11 +130,12 @@ def all_choices(
 ) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:
     """Return every unit of a design that takes `floor` cycles at the least, with its choices.
 
-    port_bits: the most that arrive in a cycle; the unit at the input reads no wider beats.
+    port_bits: the most that arrive in a cycle; the unit at the input reads no wider beats, nor
+    does one with streamed weights read wider words of them.
     """
     units = [instance.unit for instance in design.instances]
     found = [
-        cycles_of_foldings(instance.unit, beat=entry_beat(design, instance, port_bits))
+        cycles_of_foldings(instance.unit, beats=beats_of(design, instance, port_bits))
         for instance in design.instances
     ]
     serial = max(max(cycles.values()) for cycles in found)  # nothing need be slower
@@ -160,7 +161,9 @@ def _choices(
 ) -> tuple[Choice, ...]:
     least = min(floor // HASTE, max(cycles for cycles in found.values() if cycles <= floor))
     kept = {folding: cycles for folding, cycles in found.items() if cycles >= least}
-    styles = (None,) if unit.knobs.weight_style is None else (Style.DISTRIBUTED, Style.BLOCK)
+    style = unit.knobs.weight_style
+    fixed = style is None or style is Style.STREAM
+    styles = (style,) if fixed else (Style.DISTRIBUTED, Style.BLOCK)
     either = family is Family.XC7 and unit.knobs.multipliers is not None
     multipliers = tuple(Multiplier) if either else (None,)
     return tuple(
@@ -171,10 +174,10 @@ def _choices(
     )
 
 
-def cycles_of_foldings(unit: Unit, *, beat: Beat | None = None) -> dict[Folding, int]:
+def cycles_of_foldings(unit: Unit, *, beats: Iterable[Beat] = ()) -> dict[Folding, int]:
     """Return the cycles of every folding that the search looks at.
 
-    If every one of them reads wider beats than `beat` says, the narrowest stay.
+    If every one of them reads wider beats than one of `beats` says, the narrowest stay.
     """
     units = {folding: unit.fold(folding) for folding in unit.foldings()}
     most_pe, most_simd = (max(getattr(f, name) for f in units) for name in ("pe", "simd"))
@@ -184,19 +187,23 @@ def cycles_of_foldings(unit: Unit, *, beat: Beat | None = None) -> dict[Folding,
                 units[folding] = unit.fold(folding)
             except ConfigError:  # the unit takes divisors alone
                 break
-    if beat is not None:
+    for beat in beats:
         widths = {folding: made.inputs[beat.port].bits for folding, made in units.items()}
         widest = max(beat.bits, min(widths.values()))
         units = {folding: made for folding, made in units.items() if widths[folding] <= widest}
     return {folding: made.cycles for folding, made in units.items()}
 
 
-def entry_beat(design: Design, instance: Instance, port_bits: int | None) -> Beat | None:
-    """Return the bound on the beats of the unit that the design's input feeds; None for others."""
-    entry = design.input.consumer
-    if port_bits is None or entry is None or entry.instance != instance.name:
-        return None
-    return Beat(entry.port, port_bits)
+def beats_of(design: Design, instance: Instance, port_bits: int | None) -> tuple[Beat, ...]:
+    """Return the bounds on a unit's beats: from the design's input, and of streamed weights."""
+    if port_bits is None:
+        return ()
+    entry, beats = design.input.consumer, []
+    if entry is not None and entry.instance == instance.name:
+        beats.append(Beat(entry.port, port_bits))
+    if instance.unit.weight_source() is not None:
+        beats.append(Beat(len(instance.unit.inputs) - 1, port_bits))
+    return tuple(beats)
 
 
 def _padded(pe: int, simd: int) -> Iterator[Folding]:
@@ -277,6 +284,8 @@ class Space:
             unit = self._unit(index, choice)
             cost = unit.resources(self.family)
             cost += least_fifo(unit.outputs[0], _latency(unit), self.family).resources(self.family)
+            for words in unit.inputs[1:]:  # streamed weights
+                cost += least_fifo(words, 1, self.family).resources(self.family)
             if index == 0:
                 cost += least_fifo(unit.inputs[0], 1, self.family).resources(self.family)
             option = _Option(in_parts(cost), unit.inputs[0], unit.outputs[0])

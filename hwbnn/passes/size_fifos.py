@@ -105,6 +105,10 @@ def enough(design: Design) -> tuple[int, ...]:
         for row, item in enumerate(plan.placed):
             rank[row] = max((rank[writer[c]] + 1 for c in item.reads), default=0)
     for row, item in enumerate(plan.placed):
+        if row >= plan.sources and not item.reads:  # it may wait, and start before its reader
+            readers = (r for r, i in enumerate(plan.placed) if set(i.reads) & set(item.writes))
+            rank[row] = max(0, min(rank[r] for r in readers) - 1)
+    for row, item in enumerate(plan.placed):
         for channel in item.reads:
             apart = rank[row] - rank[writer[channel]]
             held = apart * (bound + latency) + bound + 1

@@ -6,7 +6,14 @@ import numpy as np
 from hwbnn.ir.dtype import IntArray
 from hwbnn.sim import kernel
 from hwbnn.sim.deadlock import Deadlock, deadlock
-from hwbnn.sim.kernel import ACTOR_WIDTH, CHANNEL_WIDTH, LEFT, LOG_POPS, LOG_WRITES
+from hwbnn.sim.kernel import (
+    ACTOR_WIDTH,
+    CHANNEL_WIDTH,
+    DEPTH,
+    LEFT,
+    LOG_POPS,
+    LOG_WRITES,
+)
 from hwbnn.sim.schedule import Rules, Schedule, State, advance
 
 EVENTS = 1 << 18  # recorded at a time
@@ -53,8 +60,7 @@ def record(
         recorder.run(plan.firings * min(frames - chunk, plan.slots))
         stopped = deadlock(plan, recorder.state)
     actors = recorder.state.actors.copy()
-    inner = plan.firings[plan.sources :]
-    recorder.run(np.append(np.zeros(plan.sources, np.int64), inner))
+    recorder.run(plan.firings * _frames_behind(plan))
     return actors, stopped
 
 
@@ -84,3 +90,17 @@ class _Recorder:
             writes, pops = rows[channel, [LOG_WRITES, LOG_POPS]]
             self._logs[channel].add(self._events[written:writes], self._events[popped:pops])
         return done
+
+
+def _frames_behind(plan: Schedule) -> IntArray:
+    """Return how many frames of each actor can begin behind the last.
+
+    What reads nothing fills its FIFOs, however many frames they hold.
+    """
+    frames = np.ones(len(plan.placed), np.int64)
+    frames[: plan.sources] = 0
+    depths = plan.channels.reshape(-1, CHANNEL_WIDTH)[:, DEPTH]
+    for row, item in enumerate(plan.placed):
+        if frames[row] and not item.reads:
+            frames[row] += max(depths[c] // plan.words[c] for c in item.writes)
+    return frames

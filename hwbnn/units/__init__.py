@@ -14,6 +14,7 @@ from hwbnn.units.rescale import Rescale
 from hwbnn.units.sliding_window import SlidingWindow
 from hwbnn.units.sum_pool import SumPool
 from hwbnn.units.thresholds import Thresholds
+from hwbnn.units.weight_source import WeightSource
 from hwbnn.units.width_converter import WidthConverter
 
 UNITS: tuple[type[Unit], ...] = (
@@ -29,5 +30,6 @@ UNITS: tuple[type[Unit], ...] = (
     SlidingWindow,
     SumPool,
     Thresholds,
+    WeightSource,
     WidthConverter,
 )

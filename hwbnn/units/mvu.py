@@ -11,7 +11,6 @@ from numpy.typing import DTypeLike
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import DType, IntArray, Kind, smallest, unsigned
 from hwbnn.ir.ops import count_to_value
-from hwbnn.ir.ranges import sum_range
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import (
     Actor,
@@ -22,18 +21,19 @@ from hwbnn.ir.unit import (
     MemoryShape,
     Multiplier,
     Port,
-    Read,
     Resources,
     Side,
     Style,
     Unit,
     Write,
     folding_of,
+    pops,
 )
 from hwbnn.ir.window import Border
-from hwbnn.units import border, dsp, mvu_cost, search, weights
+from hwbnn.units import border, dsp, mvu_cost, mvu_tables, search, weights
 from hwbnn.units.folds import check_folding, divisors
 from hwbnn.units.mode import Mode
+from hwbnn.units.weight_source import WeightSource
 
 MAX_STAGES = 16  # more levels than the tree of any folding has
 TREE_LEVELS_PER_REGISTER = 4  # of log2(SIMD): what xc7 adds up in 10 ns with room to spare
@@ -49,7 +49,9 @@ class Mvu(Unit):
     have row k * outputs + o for output o of vectors of class k, classes by position.
     input_range: least and greatest input, if narrower than its type's. base: value of count 0
     (ignored for BIPOLAR output). stages: pipeline registers inside the adder tree. multipliers:
-    where weights and inputs of several bits are multiplied.
+    where weights and inputs of several bits are multiplied. weight_style STREAM: a word of the
+    weights comes through port 1 with every firing, the matrix anew for every vector; `weights` are
+    what will come.
     """
 
     weights: IntArray
@@ -142,28 +144,33 @@ class Mvu(Unit):
     @property
     def accumulator(self) -> DType:
         """What the hardware adds up in: the popcount (XNOR), or the signed sum."""
-        return smallest(*self._compared_range)
+        return smallest(*mvu_tables.compared_range(self))
 
     # ---- streams and meaning -----------------------------------------------------------------
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
-        return (Stream(self.input_dtype, self.simd, self.synapses, self.vectors * self.groups),)
+        data = Stream(self.input_dtype, self.simd, self.synapses, self.vectors * self.groups)
+        if not self.streamed:
+            return (data,)
+        lanes = self.pe * self.simd
+        return data, Stream(self.weight_dtype, lanes, self.weight_depth * lanes, self.vectors)
 
     @property
     def outputs(self) -> tuple[Stream, ...]:
         return (Stream(self.output_dtype, self.pe, self.neurons, self.vectors * self.groups),)
 
     def run(self, *values: IntArray) -> tuple[IntArray, ...]:
-        (x,) = values
+        x, *words = values
+        rows = self._read_weights(words[0]) if words else self.weights
         # The BLAS multiplies floats alone; they are exact as far as they count whole numbers.
         most = max(abs(self.input_dtype.min), self.input_dtype.max)
-        largest = most * int(np.abs(self.weights).sum(axis=1).max())
+        largest = most * int(np.abs(rows).sum(axis=-1).max())
         number: DTypeLike = np.int64
         if largest < 1 << 53:
             number = np.float32 if largest < 1 << 24 else np.float64
         vectors = x.reshape(-1, self.groups, self.synapses).swapaxes(0, 1).astype(number)
-        rows = self.weights.reshape(self.groups, self.neurons, self.synapses).astype(number)
+        rows = rows.reshape(self.groups, self.neurons, self.synapses).astype(number)
         sums = (vectors @ rows.swapaxes(1, 2)).swapaxes(0, 1).astype(np.int64)
         sums = sums.reshape(x.shape[0], self.vectors, -1)
         if self.thresholds is not None:
@@ -173,6 +180,19 @@ class Mvu(Unit):
                 count += sums >= (by_class[self.border.positions] if self.border else by_class)
             sums = count_to_value(count, base=self.base, dtype=self.output_dtype)
         return (sums.reshape(x.shape[0], -1),)
+
+    def _read_weights(self, values: IntArray) -> IntArray:
+        """Return the matrix (outputs, synapses) that comes through port 1, in one frame or more."""
+        every = values.reshape(-1, self.weight_depth * self.pe * self.simd)
+        assert (every == every[0]).all(), f"{self.origin}: every vector has the same weights"
+        return weights.from_words(
+            every[0],
+            groups=self.groups,
+            neurons=self.neurons,
+            synapses=self.synapses,
+            pe=self.pe,
+            simd=self.simd,
+        ).reshape(-1, self.synapses)
 
     # ---- folding -----------------------------------------------------------------------------
 
@@ -209,12 +229,16 @@ class Mvu(Unit):
         return self.vectors * self.groups * self.neuron_folds * self.synapse_folds
 
     def actors(self) -> tuple[Actor, ...]:
-        """Firing (nf, sf) reads in neuron fold 0 (later folds replay), writes at the last sf."""
+        """Firing (nf, sf) reads in neuron fold 0 (later folds replay), writes at the last sf.
+
+        Every firing reads a word of streamed weights.
+        """
         folds, neurons = self.synapse_folds, self.neuron_folds
         read_at = np.arange(folds)
         write_at = np.arange(1, neurons + 1) * folds - 1
-        at = np.union1d(read_at, write_at)
+        at = np.arange(folds * neurons) if self.streamed else np.union1d(read_at, write_at)
         reads = at < folds
+        words = (pops(Port(Side.INPUT, 1), at >= 0),) if self.streamed else ()
         return (
             Actor(
                 name="mvu",
@@ -222,7 +246,7 @@ class Mvu(Unit):
                 cycle=folds * neurons,
                 repeats=self.vectors * self.groups,
                 latency=self.latency,
-                reads=(Read(Port(Side.INPUT), np.where(reads, 0, -1), reads.astype(np.int64)),),
+                reads=(pops(Port(Side.INPUT), reads), *words),
                 writes=(Write(Port(Side.OUTPUT), at % folds == folds - 1),),
             ),
         )
@@ -285,6 +309,7 @@ class Mvu(Unit):
             "Dsp": int(self.on_dsps) + int(self.paired),
             "ProductBits": self.product.bits,
             "BlockWeights": int(self.weight_shape.style is Style.BLOCK),
+            "StreamWeights": int(self.streamed),
             "WeightRows": self.weight_shape.depth,
             "Groups": self.groups,
             "BorderClasses": self.classes,
@@ -293,7 +318,7 @@ class Mvu(Unit):
         }
 
     def memory_shapes(self) -> tuple[MemoryShape, ...]:
-        shapes = (self.weight_shape, *self.table_shapes)
+        shapes = (*(() if self.streamed else (self.weight_shape,)), *self.table_shapes)
         if self.border is None or self.classes == 1:
             return shapes
         return (*shapes, *border.shapes(self.border, folds=self.groups * self.neuron_folds))
@@ -305,7 +330,15 @@ class Mvu(Unit):
         Weights that there are not have code 1 for XNOR (a padded input is code 0, so XNOR gives
         0), 0 otherwise (a padded input is 0).
         """
-        words = weights.words(
+        own = () if self.streamed else (weights.memory(self.weight_words(), self.weight_shape),)
+        memories = (*own, *mvu_tables.tables(self))
+        if self.border is None or self.classes == 1:
+            return memories
+        return (*memories, *border.tables(self.border, folds=self.groups * self.neuron_folds))
+
+    def weight_words(self) -> IntArray:
+        """Return the lane codes of the weights: (weight_depth, pe * simd)."""
+        return weights.words(
             self.weights,
             self.weight_dtype,
             groups=self.groups,
@@ -313,10 +346,16 @@ class Mvu(Unit):
             simd=self.simd,
             fill=int(self.mode is Mode.XNOR),
         )
-        memories = (weights.memory(words, self.weight_shape), *self._search_tables())
-        if self.border is None or self.classes == 1:
-            return memories
-        return (*memories, *border.tables(self.border, folds=self.groups * self.neuron_folds))
+
+    @property
+    def streamed(self) -> bool:
+        """The weights come through port 1."""
+        return self.weight_style is Style.STREAM
+
+    def weight_source(self) -> WeightSource | None:
+        if not self.streamed:
+            return None
+        return WeightSource(self.weight_words(), self.weight_dtype, self.vectors)
 
     @property
     def weight_depth(self) -> int:
@@ -337,36 +376,7 @@ class Mvu(Unit):
     @property
     def table_shapes(self) -> tuple[MemoryShape, ...]:
         """The tables of the staircase's search; none without one."""
-        if self.thresholds is None:
-            return ()
-        low, high = self._compared_range
-        blocks = self.classes * self.groups
-        return search.shapes(
-            *self.thresholds.shape, low=low, high=high, lanes=self.pe, blocks=blocks
-        )
-
-    @property
-    def _compared_range(self) -> tuple[int, int]:
-        """Range of what the thresholds are compared with: the popcount, or the signed sum."""
-        if self.mode is Mode.XNOR:
-            return 0, self.synapses
-        ends = self.input_range or (self.input_dtype.min, self.input_dtype.max)
-        low, high = sum_range(self.weights, *ends)
-        return min(low, -1), max(high, 0)
-
-    def _search_tables(self) -> tuple[Memory, ...]:
-        if self.thresholds is None:
-            return ()
-        thresholds = self.thresholds
-        low, high = self._compared_range
-        if self.mode is Mode.XNOR:
-            if self.input_dtype.kind is Kind.BIPOLAR:
-                thresholds = -((-(thresholds + self.synapses)) // 2)
-            else:
-                negative = (self.weights < 0).sum(axis=1)
-                thresholds = thresholds + np.tile(negative, self.classes)[:, None]
-        blocks = self.classes * self.groups
-        return search.tables(thresholds, low=low, high=high, lanes=self.pe, blocks=blocks)
+        return mvu_tables.shapes(self)
 
     # ---- example -----------------------------------------------------------------------------
 

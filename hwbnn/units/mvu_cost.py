@@ -17,11 +17,11 @@ def resources(mvu: "Mvu", family: Family) -> Resources:
     lut = mvu.pe * _lane_luts(mvu, family) + _control_luts(mvu, family)
     logic = Resources(lut=lut, ff=_registers(mvu, family), dsp=_dsps(mvu, family))
     depth, width, style = mvu.weight_depth, mvu.weight_width, mvu.weight_shape.style
-    words = cost.rom(depth, width, style, family)
+    words = Resources() if mvu.streamed else cost.rom(depth, width, style, family)
     if mvu.neuron_folds > 1 and mvu.synapse_folds > 1:
         data = mvu.simd * mvu.input_dtype.bits
         words += cost.written(mvu.synapse_folds, data, family)
-    _, *tables = mvu.memory_shapes()
+    tables = list(mvu.memory_shapes()[0 if mvu.streamed else 1 :])
     if len(mvu.table_shapes) == 1:
         words += cost.starts(tables.pop(0), family)
     return logic + words + cost.memories(tables, family)
@@ -37,7 +37,7 @@ def _lane_luts(mvu: "Mvu", family: Family) -> float:
     tables, inputs = mvu.table_shapes, mvu.simd
     bits, weight_bits = mvu.input_dtype.bits, mvu.weight_dtype.bits
     if mvu.mode is Mode.XNOR:
-        constant = mvu.weight_depth == 1
+        constant = mvu.weight_depth == 1 and not mvu.streamed
         sums = cost.popcount(inputs, pe=mvu.pe, constant=constant, family=family)
     elif _dsps(mvu, family):
         sums = _tree(mvu).lut
@@ -72,7 +72,9 @@ def _registers(mvu: "Mvu", family: Family) -> float:
         count += data
     if steps > 1:
         count += mvu.pe * sum(width + step + 1 for step in range(steps))
-    if style is not Style.BLOCK and mvu.weight_depth > 1:
+    if mvu.streamed:
+        count += mvu.weight_width
+    elif style is not Style.BLOCK and mvu.weight_depth > 1:
         # Equal columns are one: of few words there are few different ones.
         count += min(mvu.weight_width, 1 << min(32, mvu.weight_depth))
     if _dsps(mvu, family):

@@ -7,7 +7,7 @@ import numpy as np
 
 from hwbnn.ir.dtype import BIPOLAR, DType, signed, smallest, unsigned
 from hwbnn.ir.ranges import sum_range
-from hwbnn.ir.unit import Multiplier, Unit
+from hwbnn.ir.unit import Multiplier, Style, Unit
 from hwbnn.ir.window import Border
 from hwbnn.units.mvu import Mvu
 
@@ -44,6 +44,12 @@ def examples() -> tuple[Unit, ...]:
     bit, u1, u2, i3, u8 = BIPOLAR, unsigned(1), unsigned(2), signed(3), unsigned(8)
     square = Border(np.array([0, 1, 2]), np.array([0, 1, 1, 2]))  # 3 x 3 padded, 3 x 4 positions
     line = Border(np.array([0]), np.array([0, 1, 0, 1, 0]))  # a sequence, stride 2
+    streamed = (
+        _example(bit, bit, bit, vectors=2),
+        _example(bit, u1, u2, steps=3, neurons=5, synapses=6),
+        _example(bit, i3, None, neurons=3, synapses=4, vectors=2, groups=2),
+        _example(i3, u2, u2, steps=3, neurons=3, synapses=4, vectors=12, border=square),
+    )
     return (
         _example(bit, bit, bit),
         _example(bit, bit, None, vectors=2),
@@ -61,6 +67,7 @@ def examples() -> tuple[Unit, ...]:
         _example(bit, bit, bit, neurons=4, synapses=6, vectors=12, border=square),
         _example(bit, u1, i3, steps=5, neurons=3, synapses=6, vectors=5, border=line),
         _example(i3, u2, u2, steps=3, neurons=3, synapses=4, vectors=12, groups=2, border=square),
+        *(replace(unit, weight_style=Style.STREAM) for unit in streamed),
         *_on_dsps(),
     )
 

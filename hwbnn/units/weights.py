@@ -14,7 +14,12 @@ from hwbnn.units import cost
 
 
 def shape(depth: int, lanes: int, bits: int, style: Style) -> MemoryShape:
-    """Return the shape of the memory that holds `depth` words, its style chosen."""
+    """Return the shape of the memory that holds `depth` words, its style chosen.
+
+    Style.STREAM: that of the words alone; there is no memory.
+    """
+    if style is Style.STREAM:
+        return MemoryShape("weights", depth, lanes, bits, style)
     if style is Style.AUTO:
         block = cost.prefers_block(depth, lanes * bits)
         style = Style.BLOCK if block else Style.DISTRIBUTED
@@ -47,3 +52,17 @@ def words(
     codes[:, :neurons, :synapses] = dtype.encode(weights).reshape(groups, neurons, synapses)
     folded = codes.reshape(-1, pe, columns // simd, simd)
     return folded.transpose(0, 2, 1, 3).reshape(-1, pe * simd)
+
+
+def from_words(
+    codes: IntArray, *, groups: int, neurons: int, synapses: int, pe: int, simd: int
+) -> IntArray:
+    """Return weights (frames or vectors, groups, neurons, synapses) of words in that order.
+
+    codes: (.., words of a vector * pe * simd), the values of the lanes of `words`.
+    """
+    neuron_folds, synapse_folds = -(-neurons // pe), -(-synapses // simd)
+    folded = codes.reshape(-1, groups, neuron_folds, synapse_folds, pe, simd)
+    matrix = folded.transpose(0, 1, 2, 4, 3, 5)
+    whole = matrix.reshape(-1, groups, neuron_folds * pe, synapse_folds * simd)
+    return whole[:, :, :neurons, :synapses]

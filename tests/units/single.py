@@ -7,13 +7,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from hwbnn.ir.design import Design, Edge, End, Instance
-from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.dtype import BIPOLAR, IntArray
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Unit
 from hwbnn.sim.gate import Gate
 from hwbnn.tools.cosim import Job
 
+ASIDE = Stream(BIPOLAR, 1, 1)
 GATES = ((256, 256), (128, 256), (230, 200), (60, 256), (256, 128))
 
 
@@ -23,8 +24,13 @@ def single(unit: Unit, *, before: Fifo, after: Fifo) -> Design:
 
 
 def joined(unit: Unit, before: Iterable[Fifo], after: Iterable[Fifo]) -> Design:
-    """An input FIFO for each input port, the unit, an output FIFO for each output port."""
+    """An input FIFO for each input port, the unit, an output FIFO for each output port.
+
+    Beside a unit without inputs a FIFO from the design's input to its output.
+    """
+    aside = [] if unit.inputs else [Edge("aside", Fifo(ASIDE), None, None)]
     edges = [
+        *aside,
         *(Edge(f"before{_number(i)}", f, None, End("dut", i)) for i, f in enumerate(before)),
         *(Edge(f"after{_number(i)}", f, End("dut", i), None) for i, f in enumerate(after)),
     ]
@@ -52,10 +58,19 @@ def random_fifo(stream: Stream, rng: random.Random) -> Fifo:
     return Fifo(stream, rng.choice((1, 2, 2, 3, 4, 5, 9)), rng.choice(tuple(Storage)))
 
 
+def given(unit: Unit, count: int, rng: random.Random) -> IntArray:
+    """Random frames for all inputs of a unit, side by side; streamed weights are the unit's own."""
+    data = [random_frames(stream, count, rng) for stream in unit.inputs or [ASIDE]]
+    source = unit.weight_source()
+    if source is not None:
+        (words,) = source.run()
+        data[-1] = np.repeat(words, count, axis=0)
+    return np.concatenate(data, axis=1)
+
+
 def random_job(unit: Unit, rng: random.Random, *, frames: int = 5) -> Job:
     """A unit between random FIFOs, with random data and stalls at every port."""
     before = [random_fifo(stream, rng) for stream in unit.inputs]
     after = [random_fifo(stream, rng) for stream in unit.outputs]
-    data = [random_frames(stream, frames, rng) for stream in unit.inputs]
-    design = joined(unit, before, after)
-    return Job(design, np.concatenate(data, axis=1), random_gate(rng), random_gate(rng))
+    data = given(unit, frames, rng)
+    return Job(joined(unit, before, after), data, random_gate(rng), random_gate(rng))

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product, repeat
 
-import numpy as np
 import pytest
 
 from hwbnn.ir.fifo import Fifo, Storage
@@ -16,7 +15,7 @@ from hwbnn.sim.schedule import Rules
 from hwbnn.tools.cosim import Job
 from hwbnn.tools.proof import Comparison, compare_many
 from hwbnn.units import UNITS, Concat, Mvu, SlidingWindow, WidthConverter
-from tests.units.single import joined, random_frames, random_gate, random_job, single
+from tests.units.single import given, joined, random_frames, random_gate, random_job, single
 
 SAMPLE = 5  # variants of a unit outside the full sweep: those of all units fill one program
 BENCH = 64  # designs in one program
@@ -49,6 +48,7 @@ def variants(kind: type[Unit]) -> Iterator[Unit]:
             if isinstance(unit, Mvu):
                 for stages in range(3):
                     style = STYLES[(number + stages) % 2]
+                    style = unit.weight_style if unit.streamed else style
                     yield replace(unit, stages=stages, weight_style=style)
             else:
                 yield unit
@@ -120,8 +120,7 @@ def test_comparison_sees_an_error_of_one_cycle() -> None:
     for unit in rng.sample([u for kind in UNITS for u in kind.examples()], 24):
         # One slot a side, and no stalls that could hide a cycle: every rule binds.
         before, after = map(Fifo, unit.inputs, repeat(1)), map(Fifo, unit.outputs, repeat(1))
-        frames = [random_frames(stream, 4, rng) for stream in unit.inputs]
-        jobs.append(Job(joined(unit, before, after), np.concatenate(frames, axis=1)))
+        jobs.append(Job(joined(unit, before, after), given(unit, 4, rng)))
     for rules in (Rules(credit_delay=0), Rules(extra_latency=1)):  # both with one program
         found = compare_many(jobs, rules=rules)
         missed = [describe(job, c) for job, c in zip(jobs, found, strict=True) if c.equal]
