@@ -15,14 +15,15 @@ from hwbnn.emit.rtl import Structure
 from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, signed, smallest, unsigned
 from hwbnn.ir.fifo import Fifo
-from hwbnn.ir.unit import Family, Knobs, Multiplier, Resources
+from hwbnn.ir.unit import Family, Folding, Knobs, Multiplier, Resources
 from hwbnn.passes.fit import cheapest_folding
 from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
 from hwbnn.tools import cosim
 from hwbnn.tools.cosim import Job
 from hwbnn.tools.proof import compare_many
 from hwbnn.units import Mvu, dsp
-from tests.units.single import single
+from tests.units.single import random_job, single
+from tests.units.test_registry import describe, seeded
 
 CELLS = FileSet.of({"xc7_cells.sv": Path(__file__).with_name("xc7_cells.sv").read_text()})
 SMALL = [signed(2), signed(3), signed(4), unsigned(2), unsigned(3)]
@@ -86,12 +87,29 @@ def corners() -> Job:
     return Job(design, np.arange(256).reshape(1, -1))
 
 
+def examples() -> list[Mvu]:
+    """Products on DSPs: one lane, two and an odd one, all; 0 to 2 registers in the tree."""
+    found = [u for u in Mvu.examples() if isinstance(u, Mvu) and u.on_dsps]
+    foldings = [[(1, 1), (2, 2), (u.neurons, u.synapses)] for u in found]
+    return [
+        replace(u.fold(Folding(*lanes)), stages=stages)
+        for u, every in zip(found, foldings, strict=True)
+        for stages, lanes in enumerate(every)
+    ]
+
+
 @pytest.mark.slow
-def test_dsp_is_exact_at_the_corners(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     emit = partial(emit_bench, structure=Structure.XC7)
     monkeypatch.setattr(cosim, "emit_bench", lambda designs: emit(designs) | CELLS)
-    (found,) = compare_many([corners()])
-    assert found.equal and found.result.complete, found.differences[:1]
+    rng = seeded("DSP48E1")
+    jobs = [corners(), *(random_job(unit, rng, frames=9) for unit in examples())]
+    wrong = [
+        describe(job, found)
+        for job, found in zip(jobs, compare_many(jobs), strict=True)
+        if not (found.equal and found.result.complete)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def unit(weight: DType, data: DType, pe: int = 4) -> Mvu:
