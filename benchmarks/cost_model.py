@@ -152,7 +152,7 @@ def _row(family: Family, kind: str, judged: list[Judged]) -> dict[str, Any]:
     ]
     total = {
         name: sum(getattr(one.modelled, name) for one in mine) / counted - 1 if counted else None
-        for name in ("lut", "ff", "bram")
+        for name in ("lut", "ff", "bram", "dsp")
         for counted in [sum(getattr(one.counted, name) for one in mine)]
     }
     return {
