@@ -212,23 +212,10 @@ module hwbnn_mvu_product #(
       assign unused = &products;
       assign products = '0;
     end else begin : gen_dsps
-      for (genvar p = 0; p < Pe; p += Dsp) begin : gen_together
-        localparam int unsigned Lanes = p + Dsp <= Pe ? Dsp : Pe - p;
-        for (genvar i = 0; i < Simd; i++) begin : gen_term
-          logic [Lanes*WeightBits-1:0] factors;
-          logic [Lanes*TermBits-1:0] results;
-          for (genvar l = 0; l < Lanes; l++) begin : gen_lane
-            assign factors[l*WeightBits+:WeightBits] =
-                w_q[((p+l)*Simd+i)*WeightBits+:WeightBits];
-            assign products[((p+l)*Simd+i)*TermBits+:TermBits] = results[l*TermBits+:TermBits];
-          end
-          hwbnn_multiply #(
-              .Lanes(Lanes), .WeightBits(WeightBits), .WeightKind(WeightKind), .XBits(XBits),
-              .ProductBits(TermBits), .Structure(Structure)
-          ) i_multiply (
-              .clk_i, .weights_i(factors), .x_i(x_signed[i*XBits+:XBits]), .products_o(results));
-        end
-      end
+      hwbnn_products #(
+          .Pe(Pe), .Simd(Simd), .Dsp(Dsp), .WeightBits(WeightBits), .WeightKind(WeightKind),
+          .XBits(XBits), .ProductBits(TermBits), .Structure(Structure)
+      ) i_products (.clk_i, .weights_i(w_q), .x_i(x_signed), .products_o(products));
     end
 
     for (genvar p = 0; p < Pe; p++) begin : gen_lane

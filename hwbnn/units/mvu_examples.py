@@ -81,5 +81,8 @@ def _on_dsps() -> tuple[Unit, ...]:
         _example(i4, u4, u4, neurons=5, synapses=4, multipliers=dsp),
         _example(i8, unsigned(12), None, neurons=3, synapses=4, multipliers=dsp),
         _example(u4, BIPOLAR, None, neurons=2, synapses=3, vectors=2, multipliers=dsp),
-        _example(unsigned(8), i4, i4, neurons=3, synapses=2, vectors=2, multipliers=dsp),
+        replace(
+            _example(unsigned(8), i4, i4, neurons=3, synapses=2, vectors=2, multipliers=dsp),
+            weight_style=Style.STREAM,
+        ),
     )
