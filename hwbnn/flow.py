@@ -63,6 +63,7 @@ class BuildConfig:
 
     At most one of folding (a file), target_cycles, target_fps and maximize says how it is folded;
     without any it is the fastest that fits, but no faster than the board's port brings frames.
+    backends: none means RTL, and HLS if all weights lie in the chip.
     preprocess None: as the model's metadata says. pixels: images (frames, elements) for golden
     vectors and proofs; None: random ones.
     """
@@ -81,7 +82,7 @@ class BuildConfig:
     pixels: IntArray | None = None
     labels: IntArray | None = None
     until: Step | None = None
-    backends: tuple[Backend, ...] = (Backend.RTL, Backend.HLS)
+    backends: tuple[Backend, ...] = ()
 
     @property
     def last(self) -> Step:
@@ -279,7 +280,8 @@ def _emit(result: BuildResult) -> BuildResult:
     design, board = design_of(result), result.config.board
     frames, family = frames_of(result)[:GOLDEN_FRAMES], board.cost_family
     outputs = design.run(frames)
-    top = emit_top(design, name=design.name, structure=STRUCTURES[family])
+    structure = STRUCTURES[family]
+    top = emit_top(design, name=design.name, structure=structure, external_weights=True)
     rtl = emit_rtl(design, structure=Structure.BEHAVIOURAL)
     rtl |= emit_testbench(design, frames, outputs)
     rtl = (rtl | top.under(family.value)).under("rtl")  # no simulator knows its primitives
@@ -292,12 +294,14 @@ def _emit(result: BuildResult) -> BuildResult:
         chip = chip_open.emit_open_chip(design, board, clock_mhz=result.clock_mhz)
         rtl |= chip.files.under(chip_open.FOLDER)
     emitted = {Backend.RTL: rtl}
-    if Backend.HLS in result.config.backends:
+    both = (Backend.RTL,) if design.sources else (Backend.RTL, Backend.HLS)
+    backends = result.config.backends or both
+    if Backend.HLS in backends:
         hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz)
         emitted[Backend.HLS] = (hls | golden.under("tb")).under("hls")
-    if Backend.FINN in result.config.backends:
+    if Backend.FINN in backends:
         emitted[Backend.FINN] = finn_files(emit_finn(design)).under("finn")
-    files = FileSet.union(emitted[backend] for backend in result.config.backends)
+    files = FileSet.union(emitted[backend] for backend in backends)
     return replace(result, files=files | golden.under("golden"))
 
 

@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,21 +16,26 @@ from hwbnn.emit.report_weights import streamed_weights
 from hwbnn.emit.rtl import Structure, emit_rtl
 from hwbnn.emit.weight_images import weight_images
 from hwbnn.errors import ConfigError, HwbnnError
+from hwbnn.flow import BuildConfig, build
 from hwbnn.ir.design import Design
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.unit import Family, Knobs, Resources, Style
-from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower, size_fifos
+from hwbnn.outcome import files_of, report_of
+from hwbnn.passes import adapt, fastest_folding, fold, lower, size_fifos
 from hwbnn.passes.fit import Searched
 from hwbnn.passes.folding_file import parse_toml, to_toml
 from hwbnn.passes.stream_weights import (
+    Fold,
     WeightMemory,
     check_bandwidth,
     check_streams,
     fold_streaming,
     pace,
 )
+from hwbnn.proving import prove
 from hwbnn.sim.engine import performance
 from hwbnn.sim.reference import reference
+from hwbnn.step import Backend, Proof
 from hwbnn.tools import verilator
 from hwbnn.tools.proof import compare
 from hwbnn.units.mvu import Mvu
@@ -107,17 +113,33 @@ def test_image_holds_every_word_little_endian() -> None:
         assert int.from_bytes(image.data[4 * number : 4 * number + 4], "little") == word
 
 
+def test_a_build_with_a_folding_file_that_streams(small_model: Path, tmp_path: Path) -> None:
+    folding = tmp_path / "folding.toml"
+    folding.write_text('[layers.Gemm_9]\npe = 4\nsimd = 2\nweights = "stream"\n')
+    board = find_board("pynq-z2")
+    config = BuildConfig(small_model, name="tiny", board=board, folding=folding)
+    result = build(config)
+    files, report = files_of(result), report_of(result)
+    (layer,) = report["streamed_weights"]["layers"]
+    assert (layer["layer"], layer["container_bytes"], layer["words"]) == ("Gemm_9", 1, 8)
+    assert 'weights = "stream"' in files.text("folding.toml")
+    assert "Gemm_9_weights: WeightSource" in files.text("design.txt")
+    assert "stream" in files.text("report.html") and "hls/README.md" not in files.files
+    assert "hwbnn_weight_source" not in files.text("rtl/xc7/tiny.sv")
+    assert prove(result, Proof.COSIM, work=tmp_path).cosimulated is not None
+    with pytest.raises(ConfigError, match="weights must lie in the chip for HLS"):
+        build(replace(config, backends=(Backend.RTL, Backend.HLS)))
+    with pytest.raises(ConfigError, match="must be at most 0 on ulx3s-85f"):
+        build(replace(config, board=find_board("ulx3s-85f")))
+
+
 # ---- who streams ---------------------------------------------------------------------------------
 
 
-def mlp_fold(limit: Resources, *, target: int | None = None):
+def mlp_fold(limit: Resources) -> Fold:
     def fold_to(design: Design, least: int) -> Searched:
-        if target is None:
-            return fastest_folding(
-                design, limit=limit, family=Family.XC7, port_bits=64, port_cycles=least
-            )
-        return cheapest_folding(
-            design, limit=limit, family=Family.XC7, port_bits=64, target_cycles=target
+        return fastest_folding(
+            design, limit=limit, family=Family.XC7, port_bits=64, port_cycles=max(least, 1000)
         )
 
     return fold_to
@@ -128,16 +150,16 @@ def streamed_layers(design: Design) -> list[str]:
 
 
 def test_only_what_does_not_fit_streams() -> None:
-    design = lower(binary_mlp((784, 256, 256, 256, 10)))
-    large = Resources(lut=20000, ff=40000, bram=40, dsp=10)
+    design = lower(binary_mlp((128, 64, 64, 10)))
+    large = Resources(lut=2000, ff=8000, bram=2, dsp=10)
     roomy = fold_streaming(design, MEMORY, fold=mlp_fold(large))
     assert not streamed_layers(roomy.design)
-    small = Resources(lut=4500, ff=8000, bram=4, dsp=10)
+    small = Resources(lut=300, ff=8000, bram=0.5, dsp=10)
     one = fold_streaming(design, MEMORY, fold=mlp_fold(small))
     assert streamed_layers(one.design) == ["fc0"]
     assert one.design["fc0"].inputs[1].bits <= 64
     assert one.resources.within(small)
-    tight = Resources(lut=2000, ff=4000, bram=2, dsp=10)
+    tight = Resources(lut=250, ff=8000, bram=0, dsp=10)
     with pytest.raises(ConfigError, match=r"too many\).*with the weights of 2 layers \(fc0, fc1\)"):
         fold_streaming(design, MEMORY, fold=mlp_fold(tight))
     with pytest.raises(ConfigError, match="a board has no memory port for weights"):
@@ -146,11 +168,11 @@ def test_only_what_does_not_fit_streams() -> None:
 
 def test_memory_that_is_too_slow_for_a_target_is_an_error() -> None:
     design, slow = folded(), replace(MEMORY, bytes_a_cycle=0.5)
-    check_bandwidth(design, MEMORY, target=4000)
+    check_bandwidth(design, MEMORY, target=500)
     with pytest.raises(
-        ConfigError, match=r"at most 0.5 bytes a cycle .* not .* at 4000 cycles"
+        ConfigError, match=r"at most 0.5 bytes a cycle .* not .* at 500 cycles"
     ) as e:
-        check_bandwidth(design, slow, target=4000)
+        check_bandwidth(design, slow, target=500)
     least = int(str(e.value).split("target of ")[1].split()[0])
     check_bandwidth(design, slow, target=least)
     assert pace(adapt(design), slow).bound == least

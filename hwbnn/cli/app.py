@@ -107,7 +107,8 @@ def build(
     backends: Annotated[
         list[Backend] | None,
         typer.Option(
-            "--backend", help="Emit for this; may be repeated. Without it for rtl and hls."
+            "--backend",
+            help="Emit for this; may be repeated. Without it for rtl, and hls where it can.",
         ),
     ] = None,
     folding: o.Folding = None,
@@ -141,7 +142,7 @@ def build(
         argmax=argmax,
         scale=(input_divisor, input_mean, input_std),
         until=until,
-        backends=tuple(dict.fromkeys(backends or (Backend.RTL, Backend.HLS))),
+        backends=tuple(dict.fromkeys(backends or ())),
     )
     commands.build(config, output=output, force=force, proofs=tuple(proofs or ()), as_json=as_json)
 

@@ -42,7 +42,7 @@ def configuration(
     scale: Scale,
     until: Step | None,
     frames: int | None = None,
-    backends: tuple[Backend, ...] = (Backend.RTL, Backend.HLS),
+    backends: tuple[Backend, ...] = (),
 ) -> flow.BuildConfig:
     """Return what the options of a command mean."""
     given = _images(model, images)

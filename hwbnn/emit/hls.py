@@ -146,8 +146,8 @@ def _check(design: Design) -> None:
         if edge.stream.bits > MAX_STREAM_BITS
     ]
     problems += [
-        f"{instance.name}: weights must lie in the chip for HLS, not come as a stream; leave the "
-        'layer\'s weights = "stream" out, or take --backend rtl alone'
+        f"{instance.name}: weights must lie in the chip for HLS, not come as a stream; take "
+        "--backend rtl alone, or a larger board"
         for instance in design.instances
         if instance.unit.weight_source() is not None
     ]

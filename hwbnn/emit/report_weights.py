@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report's section of weights that stream from memory: who, how wide, how fast."""
 
+from itertools import zip_longest
 from typing import Any
 
 from hwbnn.board import MEMORY_SHARE, Board
-from hwbnn.emit.weight_images import weight_images
+from hwbnn.emit.weight_images import WeightImage, weight_images
 from hwbnn.ir.design import Design
 
 MODELLED = "modelled"
@@ -18,26 +19,13 @@ def streamed_weights(
     mb_s counts the bytes that are read, words with their padding to a power of two.
     """
     images = weight_images(design)
-    peak, ports = board.data.peak_mb_s, board.data.weight_ports
-    layers: list[dict[str, Any]] = []
-    for index, (name, image) in enumerate(images.items()):
-        (edge,) = design.out_of(name)
-        frame_bytes = image.words_a_frame * image.container_bytes
-        mb_s = frame_bytes / period * clock_mhz
-        layers.append(
-            {
-                "layer": edge.consumer.instance if edge.consumer else "",
-                "port": ports[index] if index < len(ports) else None,
-                "word_bits": image.word_bits,
-                "container_bytes": image.container_bytes,
-                "words": image.words,
-                "words_a_frame": image.words_a_frame,
-                "bytes_a_frame": frame_bytes,
-                "mb_s": _figure(mb_s, "MB/s"),
-                "share_of_peak": round(mb_s / peak, 6),
-            }
-        )
-    total = sum(layer["mb_s"]["value"] for layer in layers)
+    peak = board.data.peak_mb_s
+    ports = board.data.weight_ports[: len(images)]
+    layers = [
+        _layer(design, name, image, port, rate=clock_mhz / period, peak=peak)
+        for (name, image), port in zip_longest(images.items(), ports)
+    ]
+    total = sum(image.frame_bytes for image in images.values()) / period * clock_mhz
     return {
         "layers": layers,
         "mb_s": _figure(total, "MB/s"),
@@ -45,6 +33,25 @@ def streamed_weights(
         "peak_mb_s": peak,
         "limit": MEMORY_SHARE,
         "text": _text(layers, total, peak),
+    }
+
+
+def _layer(
+    design: Design, name: str, image: WeightImage, port: str | None, *, rate: float, peak: float
+) -> dict[str, Any]:
+    """Return what is told of one source; rate: million frames a second."""
+    (edge,) = design.out_of(name)
+    mb_s = image.frame_bytes * rate
+    return {
+        "layer": edge.consumer.instance if edge.consumer else "",
+        "port": port,
+        "word_bits": image.word_bits,
+        "container_bytes": image.container_bytes,
+        "words": image.words,
+        "words_a_frame": image.words_a_frame,
+        "bytes_a_frame": image.frame_bytes,
+        "mb_s": _figure(mb_s, "MB/s"),
+        "share_of_peak": round(mb_s / peak, 6),
     }
 
 

@@ -28,6 +28,11 @@ class WeightImage:
         """Words of the image."""
         return len(self.data) // self.container_bytes
 
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes that are read for a frame."""
+        return self.words_a_frame * self.container_bytes
+
 
 def weight_images(design: Design) -> dict[str, WeightImage]:
     """Return the image of every source of a design, by instance, in the order of the instances."""

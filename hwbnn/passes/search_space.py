@@ -201,7 +201,7 @@ def beats_of(design: Design, instance: Instance, port_bits: int | None) -> tuple
     entry, beats = design.input.consumer, []
     if entry is not None and entry.instance == instance.name:
         beats.append(Beat(entry.port, port_bits))
-    if instance.unit.weight_source() is not None:
+    if instance.unit.knobs.weight_style is Style.STREAM:
         beats.append(Beat(len(instance.unit.inputs) - 1, port_bits))
     return tuple(beats)
 

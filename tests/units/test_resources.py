@@ -125,6 +125,30 @@ def test_fifos_of_ice40(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @need_yosys
+@pytest.mark.parametrize(("shape", "folding"), [((64, 256), (4, 16)), ((64, 576), (2, 64))])
+def test_mvus_with_streamed_weights(
+    shape: tuple[int, int], folding: tuple[int, int], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(3)
+    weights, thresholds = rng.choice([-1, 1], shape), rng.integers(-8, 9, (shape[0], 1))
+    pe, simd, stream = *folding, Style.STREAM
+    unit = Mvu(
+        weights, BIPOLAR, BIPOLAR, BIPOLAR, thresholds, pe=pe, simd=simd, weight_style=stream
+    )
+    before = [Fifo(each, 3, Storage.SRL) for each in unit.inputs]
+    files = emit_rtl(
+        joined(unit, before, [Fifo(unit.outputs[0], 3, Storage.SRL)]),
+        structure=STRUCTURES[Family.XC7],
+    )
+    counted = yosys.synthesise(files, "single", Family.XC7, work=tmp_path).instances
+    found, cost = counted["unit_dut"], unit.resources(Family.XC7)
+    assert cost.lut == pytest.approx(found.lut, rel=0.15)
+    assert cost.ff == pytest.approx(found.ff, rel=0.05)
+    assert cost.bram == found.bram == 0
+
+
+@pytest.mark.slow
+@need_yosys
 @pytest.mark.parametrize(
     ("shape", "folding", "style"),
     [
