@@ -26,7 +26,7 @@ test: $(VENV)/.dev
 
 ## fast: the tests that take seconds
 fast: $(VENV)/.dev
-	$(BIN)/pytest -n $(WORKERS) -m "not slow" -rs
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" -rs
 
 ## lint: style, format, types, layers, SystemVerilog
 lint: $(VENV)/.dev

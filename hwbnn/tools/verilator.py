@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilator and a C++ compiler: find them, and build programs with them, cached by digest."""
 
+import contextlib
 import hashlib
 import importlib.util
 import shutil
@@ -25,6 +26,7 @@ _COMPILE = ("-std=c++17", "-faligned-new", "-DVERILATOR=1", "-DVM_COVERAGE=0", "
 _NO_TRACE = ("-DVM_TRACE=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0", "-w")
 _EXE = ".exe" if sys.platform == "win32" else ""
 _RUN_TIME = ("verilated.cpp", "verilated_threads.cpp")
+_PRELUDE = "prelude.hpp"  # precompiled: g++ takes a second to read what every model includes
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def build(sources: FileSet, *, cache: Path, top: str = "bench", optimised: bool 
     if program.is_file():
         program.parent.touch()  # recently used
         return program
-    objects = _run_time_objects(verilator, compiler, cache / _digest(identity))
+    run_time = _run_time(verilator, compiler, cache / _digest([*identity, _PRELUDE]))
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="build-") as scratch:
         folder = Path(scratch)
@@ -103,7 +105,7 @@ def build(sources: FileSet, *, cache: Path, top: str = "bench", optimised: bool 
         argv: list[str | Path] = [verilator.program, *_VERILATE, *_SPLIT]
         argv += ["--prefix", f"V{top}", "--top-module", top, "--Mdir", "model", *names]
         run(argv, cwd=folder, mend=VERILATOR_MEND, environment=verilator.environment)
-        built = _compile(folder, compiler, verilator, objects, optimised=optimised)
+        built = _compile(folder, compiler, verilator, run_time, optimised=optimised)
         program.parent.mkdir(exist_ok=True)
         built.replace(program)
     forget_old_programs(cache, top=top)
@@ -114,7 +116,7 @@ def _compile(
     folder: Path,
     compiler: Sequence[str],
     verilator: Verilator,
-    objects: Sequence[Path],
+    run_time: Path,
     *,
     optimised: bool,
 ) -> Path:
@@ -131,8 +133,12 @@ def _compile(
         paths, level = groups[name]
         unity = folder / f"{name}.cpp"
         unity.write_text("".join(f'#include "{path}"\n' for path in paths))
-        return _object(unity, compiler, verilator, [level, f"-I{folder / 'model'}"])
+        options = [level, f"-I{folder / 'model'}"]
+        if level == "-O0" and prelude.is_file():
+            options += ["-include", str(prelude)]
+        return _object(unity, compiler, verilator, options)
 
+    objects, prelude = sorted(run_time.glob("*.o")), run_time / _PRELUDE
     # longest first; two at a time, which is what small machines have
     with ThreadPoolExecutor(max_workers=2) as pool:
         compiled = list(pool.map(compile_group, sorted(groups)))
@@ -142,9 +148,14 @@ def _compile(
 
 
 def _object(
-    source: Path, compiler: Sequence[str], verilator: Verilator, options: Sequence[str]
+    source: Path,
+    compiler: Sequence[str],
+    verilator: Verilator,
+    options: Sequence[str],
+    *,
+    suffix: str = ".o",
 ) -> Path:
-    target = source.with_suffix(".o")
+    target = source.with_suffix(suffix)
     include = verilator.root / "include"
     argv = [*compiler, *_COMPILE, *_NO_TRACE, f"-I{include}", f"-I{include / 'vltstd'}"]
     argv += [*options, "-c", str(source), "-o", str(target)]
@@ -152,17 +163,38 @@ def _object(
     return target
 
 
-def _run_time_objects(verilator: Verilator, compiler: Sequence[str], folder: Path) -> list[Path]:
-    found = [folder / name.replace(".cpp", ".o") for name in _RUN_TIME]
-    if all(path.is_file() for path in found):
-        return found
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        for name, target in zip(_RUN_TIME, found, strict=True):
-            source = Path(scratch) / name
-            source.write_text(f'#include "{verilator.root / "include" / name}"\n')
-            _object(source, compiler, verilator, ["-O2"]).replace(target)
-    return found
+def _run_time(verilator: Verilator, compiler: Sequence[str], folder: Path) -> Path:
+    """Return the folder of what all programs share: objects, and the prelude if there is one."""
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="build-") as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        sources = [made / name for name in _RUN_TIME]
+        for source in sources:
+            source.write_text(f'#include "{verilator.root / "include" / source.name}"\n')
+        if _is_gcc(compiler):
+            sources.append(made / _PRELUDE)
+            sources[-1].write_text('#include "verilated.h"\n')
+
+        def compile_one(source: Path) -> None:
+            if source.name == _PRELUDE:  # for compilations at the same level alone
+                options, suffix = ["-O0", "-x", "c++-header"], ".hpp.gch"
+            else:
+                options, suffix = ["-O2"], ".o"
+            _object(source, compiler, verilator, options, suffix=suffix)
+
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(compile_one, sources))
+        with contextlib.suppress(OSError):  # somebody else was faster
+            made.rename(folder)
+    return folder
+
+
+def _is_gcc(compiler: Sequence[str]) -> bool:
+    said = run([*compiler, "--version"], cwd=Path.cwd(), mend=COMPILER_MEND).output
+    return "Free Software Foundation" in said
 
 
 def _halves(paths: Sequence[Path]) -> list[list[Path]]:

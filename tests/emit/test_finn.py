@@ -3,6 +3,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ from tests.dag_designs import dag, dense, frames, residual
 BOARD = find_board("pynq-z2")
 
 
+@cache
 def built(model: Path, *, argmax: bool = False, folding: Path | None = None) -> flow.BuildResult:
     config = flow.BuildConfig(
         model=model,
