@@ -43,7 +43,7 @@ def main() -> None:
 
 def _row(name: str, size: int, board: str) -> dict[str, Any]:
     config = flow.BuildConfig(
-        _model(name, size), f"{name}_{size}", find_board(board), until=Step.SIMULATE
+        model_file(name, size), f"{name}_{size}", find_board(board), until=Step.SIMULATE
     )
     started = time.perf_counter()
     row: dict[str, Any] = {"network": name, "image": f"{size} x {size}", "board": board}
@@ -71,7 +71,7 @@ def _row(name: str, size: int, board: str) -> dict[str, Any]:
     return row | dict(zip(keys, figures, strict=True)) | {"fits": fits, "seconds": seconds}
 
 
-def _model(name: str, size: int) -> Path:
+def model_file(name: str, size: int) -> Path:
     """Return the file of a network, made if need be."""
     path = KEPT / f"{name}-{size}.onnx"
     if path.is_file():

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hwbnn_thresholds: a staircase that stands alone. Every firing reads and writes a beat. A
-// descending channel searches the complement of its input. Timing and tables:
-// hwbnn/units/thresholds.py.
+// descending channel searches the complement of its input. A class of vectors has its own tables.
+// Timing and tables: hwbnn/units/thresholds.py.
 module hwbnn_thresholds #(
     parameter int unsigned Pe            = 1,
     parameter int unsigned Elements      = 1,
@@ -13,8 +13,13 @@ module hwbnn_thresholds #(
     parameter int unsigned ThresholdBits = 9,
     parameter int unsigned SearchCycles  = 1,
     parameter int          Base          = 0,
-    parameter              ThresholdsFile = "thresholds",  // + 3-digit step + ".hex"
-    parameter              DescendingFile = "descending"   // + ".hex"
+    parameter int unsigned Classes       = 1,
+    parameter int unsigned BorderRows    = 1,
+    parameter int unsigned BorderColumns = 1,
+    parameter              ThresholdsFile    = "thresholds",     // + 3-digit step + ".hex"
+    parameter              DescendingFile    = "descending",     // + ".hex"
+    parameter              BorderRowsFile    = "border_rows",    // + ".hex"
+    parameter              BorderColumnsFile = "border_columns"  // + ".hex"
 ) (
     input  logic                  clk_i,
     input  logic                  rst_ni,
@@ -28,7 +33,7 @@ module hwbnn_thresholds #(
 );
   localparam int unsigned Folds = (Elements + Pe - 1) / Pe;
   localparam int unsigned Tail = Elements - (Folds - 1) * Pe;
-  localparam int unsigned TableFolds = Shared != 0 ? 1 : Folds;
+  localparam int unsigned TableFolds = Shared != 0 ? 1 : Classes * Folds;
   localparam int unsigned TableLanes = Shared != 0 ? 1 : Pe;
   localparam int unsigned FoldBits = Folds > 1 ? $clog2(Folds) : 1;
   localparam int unsigned TableFoldBits = TableFolds > 1 ? $clog2(TableFolds) : 1;
@@ -57,7 +62,17 @@ module hwbnn_thresholds #(
   end
 
   logic [TableFoldBits-1:0] table_fold_q, table_fold;
-  if (TableFolds == Folds) begin : gen_own_table
+  if (Classes > 1) begin : gen_border
+    logic [TableFoldBits-1:0] next;
+    logic unused;
+    assign unused = &{fold, next};
+    hwbnn_border #(
+        .Folds(Folds), .Rows(BorderRows), .Columns(BorderColumns), .IndexBits(TableFoldBits),
+        .BorderRowsFile(BorderRowsFile), .BorderColumnsFile(BorderColumnsFile)
+    ) i_border (.clk_i, .rst_ni, .step_i(fire), .index_o(table_fold_q), .next_o(next));
+    hwbnn_delay #(.Width(TableFoldBits), .Cycles(1), .Clear(0)) i_table_fold (
+        .clk_i, .rst_ni, .data_i(table_fold_q), .data_o(table_fold));
+  end else if (TableFolds == Folds) begin : gen_own_table
     assign table_fold_q = fold_q;
     assign table_fold = fold;
   end else begin : gen_shared_table

@@ -3,7 +3,8 @@
 
 `python -m tests.battery --networks 200`: model = interpreter = RTL, engine = RTL cycle by cycle,
 for every network; HLS C++ = model for some. A seed makes a network, its folding, FIFOs and stalls.
-`--branches`: networks with residual and dense connections instead of chains.
+`--branches`: networks with residual and dense connections instead of chains, with sized FIFOs: a
+word less in any one of them is slower, or stops, in the engine; in the RTL, too, for some.
 """
 
 import argparse
@@ -30,11 +31,17 @@ from hwbnn.tools.cosim import Job
 from hwbnn.tools.csim import csim
 from hwbnn.tools.proof import Comparison, compare_many
 from tests.cnn_models import random_cnn_model
+from tests.dag_designs import a_word_less, full_speed
 from tests.dag_models import random_dag_model
 
 IMAGES = 16  # through model and interpreter
 FRAMES = 3  # through the RTL
 STALLS = ((256, 256), (256, 256), (128, 256), (230, 200), (40, 256), (256, 128))
+MORE = 20  # times as many frames, until a word less shows
+LEAST = (
+    " FIFOs a word less: so many, each alone, make the design slower or stop, by the engine; in "
+    f"RTL: one of them, as cycles more for {MORE * FRAMES} frames, or -1 where it stops."
+)
 BATCH = 8  # designs in one Verilator program
 EVERY = 5  # of how many networks one is compiled as HLS C++
 
@@ -124,6 +131,34 @@ def prove_hls(made: Network) -> None:
     np.testing.assert_array_equal(output, expected, err_msg=f"seed {made.seed}: HLS")
 
 
+def prove_least(made: Network) -> int:
+    """Take a word from each sized FIFO in turn: all are slower; return how many there are."""
+    less = a_word_less(made.job.design)
+    fast = sum(map(full_speed, less))
+    assert full_speed(made.job.design), f"seed {made.seed}: not at full speed"
+    assert not fast, f"seed {made.seed}: {fast} FIFOs have a word too many"
+    return len(less)
+
+
+def prove_slower(made: Network) -> int:
+    """Take a word from one FIFO: the RTL, too, needs more cycles for some frames, or stops.
+
+    Return how many, -1 if it stops; 0: no FIFO has a word to give.
+    """
+    less, frames = a_word_less(made.job.design), np.tile(made.job.frames, (MORE, 1))
+    if not less:
+        return 0
+    both = (made.job.design, less[made.seed // EVERY % len(less)])
+    sized, slower = compare_many([Job(design, frames) for design in both])
+    label = f"seed {made.seed}, a word less"
+    assert sized.equal and slower.equal, f"{label}: {(*sized.differences, *slower.differences)[0]}"
+    assert sized.result.complete, f"{label}: the sized design did not end"
+    if slower.deadlock:
+        return -1
+    assert slower.cycles > sized.cycles, f"{label}: as fast"
+    return slower.cycles - sized.cycles
+
+
 def battery(seeds: range, *, branches: bool) -> Iterator[dict[str, Any]]:
     """Prove the networks of some seeds; a row for each."""
     for first in range(0, len(seeds), BATCH):
@@ -132,6 +167,9 @@ def battery(seeds: range, *, branches: bool) -> Iterator[dict[str, Any]]:
             hls = made.seed % EVERY == 0
             if hls:
                 prove_hls(made)
+            least = {"FIFOs a word less": prove_least(made)} if branches else {}
+            if branches and hls:
+                least["in RTL"] = prove_slower(made)
             design, free = made.job.design, made.job.source.always and made.job.sink.always
             yield {
                 "seed": made.seed,
@@ -142,6 +180,7 @@ def battery(seeds: range, *, branches: bool) -> Iterator[dict[str, Any]]:
                 "FIFO events": comparison.events,
                 "stalls": "" if free else "yes",
                 "HLS": "yes" if hls else "",
+                **least,
             }
 
 
@@ -167,7 +206,7 @@ def main() -> None:
         note=f"{len(rows)} random networks: model = interpreter on {IMAGES} images each, "
         f"interpreter = RTL on {FRAMES} frames ({beats:,} output beats), engine = RTL on every "
         f"one of {events:,} FIFO events by its cycle: 0 differences. HLS: C simulation = "
-        "interpreter, too.",
+        "interpreter, too." + (LEAST if options.branches else ""),
     )
 
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from tests.battery import EVERY, network, prove, prove_hls
+from tests.battery import EVERY, network, prove, prove_hls, prove_least, prove_slower
 
 pytestmark = pytest.mark.slow
 
@@ -17,5 +17,8 @@ def test_random_networks(branches: bool) -> None:
     networks = [network(seed, branches=branches) for seed in seeds]
     prove(networks)
     for made in networks:
+        if branches:
+            prove_least(made)
         if made.seed % EVERY == 0:
             prove_hls(made)
+            assert not branches or prove_slower(made)

@@ -29,7 +29,7 @@ from hwbnn.ir.ops import (
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Unit
 from hwbnn.ir.verify import verify_graph
-from hwbnn.ir.window import BoolArray
+from hwbnn.ir.window import BoolArray, Border
 from hwbnn.passes.even_steps import EvenSteps, even_steps
 from hwbnn.passes.products import conv_units, in_type, mvu, slides, widened
 from hwbnn.units.add import Add as AddUnit
@@ -217,9 +217,8 @@ def _join(graph: Graph, op: Add | Concat) -> Unit:
 
 
 def _staircase(source: DType, op: Staircase, line: EvenSteps | None) -> Unit:
-    if op.border is not None:  # by position: every element has its own row
-        rows, down = op.thresholds[op.rows], op.directions
-        return Thresholds(rows, down, source, op.dtype, op.elements, base=op.base)
+    if op.border is not None:
+        return _by_class(source, op, op.border)
     if line is not None:
         return Rescale(
             line.multipliers,
@@ -241,6 +240,27 @@ def _staircase(source: DType, op: Staircase, line: EvenSteps | None) -> Unit:
         values = count_to_value(count, base=op.base, dtype=op.dtype)
         return Lookup(values, source, op.dtype, op.channels, op.vectors)
     return Thresholds(rows, down, source, op.dtype, op.channels, base=op.base, vectors=op.vectors)
+
+
+def _by_class(source: DType, op: Staircase, classes: IntArray) -> Unit:
+    """Return thresholds by class of vector; if each is a class of its own, those of every element.
+
+    The unit's classes are numbered as they come: the first vector is of class 0.
+    """
+    border = Border.of(classes[None, :, None])
+    by_class = op.thresholds.reshape(op.classes, op.channels, -1)
+    rows = by_class[classes[border.examples]].reshape(-1, op.steps)
+    unit = Thresholds(
+        rows,
+        op.descending,
+        source,
+        op.dtype,
+        op.channels,
+        base=op.base,
+        vectors=op.vectors,
+        border=border,
+    )
+    return unit if border.classes < op.vectors else unit.by_element
 
 
 def _rows(op: Staircase) -> tuple[IntArray, BoolArray]:

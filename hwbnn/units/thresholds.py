@@ -19,7 +19,8 @@ from hwbnn.ir.unit import (
     Resources,
     Unit,
 )
-from hwbnn.units import cost, search
+from hwbnn.ir.window import Border
+from hwbnn.units import border, cost, search
 from hwbnn.units.elementwise import every_firing
 from hwbnn.units.folds import check_folding, divisors
 
@@ -30,6 +31,7 @@ class Thresholds(Unit):
 
     thresholds: int64 (elements or 1, steps), non-decreasing rows; one row serves all elements.
     descending: bool (elements or 1): count those not reached. base: value of count 0.
+    border: rows by class of vector, (classes * elements, steps).
     """
 
     thresholds: IntArray
@@ -40,6 +42,7 @@ class Thresholds(Unit):
     base: int = 0
     vectors: int = 1
     pe: int = 1
+    border: Border | None = None
 
     module = "hwbnn_thresholds"
     finn_nodes = ("Thresholding",)
@@ -51,6 +54,28 @@ class Thresholds(Unit):
     def shared(self) -> bool:
         """One row of thresholds serves every element."""
         return self.thresholds.shape[0] == 1
+
+    @property
+    def classes(self) -> int:
+        """Sets of thresholds, by class of vector."""
+        return 1 if self.border is None else self.border.classes
+
+    @property
+    def by_element(self) -> "Thresholds":
+        """The same function on one long vector."""
+        if self.border is None:
+            return self
+        by_class = self.thresholds.reshape(self.classes, self.elements, -1)
+        rows = by_class[self.border.positions].reshape(-1, self.thresholds.shape[1])
+        down = np.tile(np.broadcast_to(self.descending, (self.elements,)), self.vectors)
+        return replace(
+            self,
+            thresholds=rows,
+            descending=down,
+            elements=self.elements * self.vectors,
+            vectors=1,
+            border=None,
+        )
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
@@ -65,6 +90,8 @@ class Thresholds(Unit):
         vectors = x.reshape(x.shape[0], self.vectors, self.elements)
         count = np.zeros(vectors.shape, np.int64)
         for reached in self.thresholds.T:
+            if self.border is not None:
+                reached = reached.reshape(self.classes, -1)[self.border.positions]
             count += vectors >= reached
         count = np.where(self.descending, self.thresholds.shape[1] - count, count)
         result = count_to_value(count, base=self.base, dtype=self.output_dtype)
@@ -102,6 +129,9 @@ class Thresholds(Unit):
         folds = (tables[0].depth - 1).bit_length()
         control = 2 * folds + 2 if folds and family is Family.XC7 else 0
         logic = Resources(lut=self.pe * compares + 2 * steps + control, ff=self._registers)
+        if self.border is not None:
+            folds = self.outputs[0].vector_beats
+            logic += Resources(lut=border.luts(self.border, folds=folds, family=family))
         copies = tables * (self.pe if self.shared else 1)
         return sum((cost.table(shape, family) for shape in copies), logic)
 
@@ -150,24 +180,38 @@ class Thresholds(Unit):
             "ThresholdBits": tables[0].lane_bits,
             "SearchCycles": search.cycles_per_step(tables),
             "Base": 0 if self.output_dtype.kind is Kind.BIPOLAR else self.base,
+            "Classes": self.classes,
+            "BorderRows": 1 if self.border is None else self.border.rows.size,
+            "BorderColumns": 1 if self.border is None else self.border.columns.size,
         }
 
     def memory_shapes(self) -> tuple[MemoryShape, ...]:
-        return (*self._table_shapes, self._direction_shape)
+        shapes = (*self._table_shapes, self._direction_shape)
+        if self.border is None:
+            return shapes
+        return (*shapes, *border.shapes(self.border, folds=self.outputs[0].vector_beats))
 
     def memories(self) -> tuple[Memory, ...]:
         """Tables of the search on x ^ descending (signed, so ~x = -x - 1), and the directions.
 
         x < T is ~x >= -T, and counts of ~x over the reversed, negated row count those not reached.
-        If shared, every table has one lane, used by all lanes.
+        If shared, every table has one lane, used by all lanes. With a border, fold class * folds
+        + f is fold f of a class, in the tables and directions.
         """
         low, high = self._compared_range
-        rows = np.where(self.descending[:, None], -self.thresholds[:, ::-1], self.thresholds)
-        tables = search.tables(rows, low=low, high=high, lanes=self._table_lanes)
+        down = self.descending
+        if self.border is not None:
+            down = np.tile(np.broadcast_to(down, (self.elements,)), self.classes)
+        rows = np.where(down[:, None], -self.thresholds[:, ::-1], self.thresholds)
+        lanes, classes = self._table_lanes, self.classes
+        tables = search.tables(rows, low=low, high=high, lanes=lanes, blocks=classes)
         shape = self._direction_shape
-        flags = np.zeros(shape.depth * shape.lanes, np.int64)
-        flags[: self.descending.shape[0]] = self.descending
-        return (*tables, Memory(shape, flags.reshape(shape.depth, shape.lanes)))
+        flags = np.zeros((classes, shape.depth * shape.lanes // classes), np.int64)
+        flags[:, : len(down) // classes] = down.reshape(classes, -1)
+        found = (*tables, Memory(shape, flags.reshape(shape.depth, shape.lanes)))
+        if self.border is None:
+            return found
+        return (*found, *border.tables(self.border, folds=self.outputs[0].vector_beats))
 
     @property
     def _table_lanes(self) -> int:
@@ -177,11 +221,13 @@ class Thresholds(Unit):
     def _table_shapes(self) -> tuple[MemoryShape, ...]:
         low, high = self._compared_range
         lanes = self._table_lanes
-        return search.shapes(*self.thresholds.shape, low=low, high=high, lanes=lanes)
+        rows, steps = self.thresholds.shape
+        return search.shapes(rows, steps, low=low, high=high, lanes=lanes, blocks=self.classes)
 
     @property
     def _direction_shape(self) -> MemoryShape:
-        folds = -(-self.descending.shape[0] // self._table_lanes)
+        rows = self.descending.shape[0] if self.border is None else self.elements
+        folds = self.classes * -(-rows // self._table_lanes)
         return MemoryShape("descending", folds, self._table_lanes, 1)
 
     @property
@@ -197,8 +243,11 @@ class Thresholds(Unit):
         rows = np.sort(rng.integers(-9, 10, (6, 3)), axis=1)
         rows[0], rows[1] = -16, 16  # always and never reached
         mixed = np.arange(6) % 2 == 1
+        by_class = np.concatenate([rows, rows[::-1] + 1])
+        ends = Border(np.array([0]), np.array([0, 1, 1, 0]))
         return (
             one,
             Thresholds(rows, mixed, signed(5), signed(3), 6, base=-2, vectors=2),
             Thresholds(np.arange(1, 256)[None], np.array([True]), unsigned(8), unsigned(8), 4),
+            Thresholds(by_class, mixed, signed(5), unsigned(2), 6, 0, 4, border=ends),
         )

@@ -180,9 +180,11 @@ def test_sums_of_a_whole_image(dtype) -> None:
     assert differing(design, x)[1] == []
 
 
-@pytest.mark.parametrize("index", range(len(Thresholds.examples())))
-def test_thresholds_of_every_kind(index: int) -> None:
-    unit = Thresholds.examples()[index]
+PLAIN = [unit for unit in Thresholds.examples() if unit.parameters()["Classes"] == 1]
+
+
+@pytest.mark.parametrize("unit", PLAIN)
+def test_thresholds_of_every_kind(unit: Unit) -> None:
     stream = unit.inputs[0]
     count = stream.elements * stream.vectors
     codes = np.random.default_rng(2).integers(0, 1 << stream.dtype.bits, (5, count))
@@ -225,6 +227,10 @@ def by_position() -> Unit:
     return Mvu(np.ones((1, 2), np.int64), BIPOLAR, BIPOLAR, BIPOLAR, rows, vectors=2, border=border)
 
 
+def by_class() -> Unit:
+    return Thresholds.examples()[3]
+
+
 def depthwise() -> Unit:
     return DepthwiseMvu.examples()[0].named("dw")
 
@@ -233,6 +239,9 @@ REFUSED = {
     "groups must be 1 for FINN, whose MVAU reads all channels, not 2": grouped,
     "at most 8191 for FINN's HLS, not 8192": wide,
     "thresholds must be the same at every position": by_position,
+    "thresholds must be those of 6 channels for FINN, not 12 rows": lambda: Thresholds.examples()[
+        3
+    ],
     "convolution must not be depthwise": depthwise,
     "lanes must divide 3 elements for FINN, not be 2": lambda: Thresholds(
         np.zeros((1, 1), np.int64), np.array([False]), signed(3), BIPOLAR, 3, pe=2

@@ -13,6 +13,8 @@ from hwbnn.ir.dtype import BIPOLAR, signed
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Add, Concat, Conv, MaxPool, Permute, Staircase, SumPool
 from hwbnn.ir.text import graph_text
+from hwbnn.passes import lower
+from hwbnn.units.add import Add as AddUnit
 from tests.dag_battery import proved
 from tests.dag_models import random_dag_model
 from tests.frontend.net import Net, first, kinds, same
@@ -88,8 +90,11 @@ def test_steps_of_different_size_take_a_factor() -> None:
     total = first(ended(summed(a, b), 4), Add)
     assert isinstance(total, Add) and total.factors == (4, 1)
     a = lambda n: convolved(n).quant(0.75, 3, signed=1)  # noqa: E731
-    total = first(ended(summed(a, lambda n: convolved(n).quant(0.5, 3)), 4), Add)
+    graph = ended(summed(a, lambda n: convolved(n).quant(0.5, 3)), 4)
+    total = first(graph, Add)
     assert isinstance(total, Add) and total.factors == (3, 2)
+    unit = lower(graph)[total.name]
+    assert isinstance(unit, AddUnit) and unit.factors == (3, 2)
 
 
 def test_offsets_and_scales_by_channel_stay_outside_of_the_integers() -> None:

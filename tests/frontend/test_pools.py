@@ -6,6 +6,7 @@ import pytest
 
 from hwbnn.frontend import Output, import_model
 from hwbnn.ir.dtype import BIPOLAR
+from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Conv, Dense, MaxPool, Staircase, SumPool
 from hwbnn.passes import lower
 from hwbnn.sim.interpret import Interpreter
@@ -112,6 +113,15 @@ def test_average_of_levels(included: int, pads: list[int]) -> None:
     assert len(stairs.thresholds) == 1, "of fewer taps at the border, too"
 
 
+SUMS = np.random.default_rng(6).integers(0, 176, (9, 2 * 36))  # of 25 taps up to 7
+
+
+def hardware_is_the_graph(graph: Graph) -> None:
+    frames = np.random.default_rng(6).integers(0, 256, (9, int(np.prod(graph.input_shape))))
+    host = frames if graph.host_part is None else Interpreter(graph.host_part).run(frames)
+    np.testing.assert_array_equal(lower(graph).run(host), Interpreter(graph).run(host))
+
+
 def test_mean_of_an_odd_image_is_one_line() -> None:
     """The last row and column divide by 2, the corner by 1: no thresholds of their own."""
     net = Net(64, 7, 7).quant(1.0, 8)
@@ -129,18 +139,20 @@ def test_mean_of_an_odd_image_is_one_line() -> None:
     units = {type(i.unit): i.unit for i in lower(graph).instances}
     assert Thresholds not in units and units[Rescale].elements == 64
     assert units[SumPoolUnit].memory_shapes()[0].depth == 4
-    frames = np.random.default_rng(6).integers(0, 256, (9, 64 * 49))
-    host = frames if graph.host_part is None else Interpreter(graph.host_part).run(frames)
-    np.testing.assert_array_equal(lower(graph).run(host), Interpreter(graph).run(host))
+    hardware_is_the_graph(graph)
 
 
-def test_long_factors_stay_thresholds_by_position() -> None:
-    net = Net(1, 6, 6).quant(0.125, 3)
+def test_long_factors_stay_thresholds_by_class() -> None:
+    net = Net(2, 6, 6).quant(0.125, 3)
     net.add("AveragePool", kernel_shape=[5, 5], pads=[2] * 4, count_include_pad=0)
-    graph = same(net.quant(0.125, 3).model())
+    graph = same(net.quant(0.125, 3).conv(1, 2, 1, 1).model())
     assert isinstance(pool := first(graph, SumPool), SumPool) and pool.factors is None
-    stairs = graph.ops[-1]
+    stairs = graph.ops[-2]
     assert isinstance(stairs, Staircase) and stairs.classes == 6  # 9, 12, 15, 16, 20 or 25 taps
+    unit = next(i.unit for i in lower(graph).instances if i.name == stairs.name)
+    assert isinstance(unit, Thresholds) and (unit.classes, unit.elements) == (6, 2)
+    np.testing.assert_array_equal(unit.by_element.run(SUMS)[0], unit.run(SUMS)[0])
+    hardware_is_the_graph(graph)
 
 
 def test_average_of_signs_and_sums() -> None:

@@ -7,22 +7,20 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import whole_frame
 from hwbnn import export
-from hwbnn.board import find_board
 from hwbnn.frontend import import_model, load_model
-from hwbnn.ir.design import Design
-from hwbnn.ir.unit import Family
-from hwbnn.passes import adapt, cheapest_folding, lower, size_fifos
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.tools.csim import csim
 from hwbnn.tools.proof import compare
 from hwbnn.train.methods import METHODS
 from hwbnn.train.networks.densenet import BinaryDenseNet
 from hwbnn.train.networks.resnet_e import ResNetE
-from hwbnn.units import Add, Concat, Fork, Rescale
+from hwbnn.units import Add, Concat, Fork, Rescale, SumPool
 
-IMAGE = (3, 8, 8)
+SIZES = {"densenet": 8, "resnet": 10}  # 10, 5, 3, 2: means of odd images, too
 CYCLES = 4096
+IMAGES = 50
 # Every stage of the published networks once, with few channels.
 NETWORKS = {
     "densenet": BinaryDenseNet("narrow", (2, 1, 1, 1), (2.0, 2.0, 2.0), 8, 8, multiple=8),
@@ -37,8 +35,9 @@ def exported(
 ) -> tuple[str, Path]:
     """A network whose batch norms have seen data, as ONNX; export proves it on samples."""
     torch.manual_seed(0)
-    network = NETWORKS[request.param].build(METHODS["back-to-simplicity"](), IMAGE, 10)
-    pixels = np.random.default_rng(0).integers(0, 256, (64, *IMAGE), np.uint8)
+    image = (3, SIZES[request.param], SIZES[request.param])
+    network = NETWORKS[request.param].build(METHODS["back-to-simplicity"](), image, 10)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, *image), np.uint8)
     with torch.no_grad():
         for batch in torch.from_numpy(pixels.astype(np.float32) / 255).split(16):
             network(batch)
@@ -47,26 +46,26 @@ def exported(
     return request.param, path
 
 
-def folded(design: Design) -> Design:
-    board = find_board("zcu104")
-    found = cheapest_folding(
-        design,
-        target_cycles=CYCLES,
-        limit=board.limit,
-        family=Family.XC7,
-        port_bits=board.data.bits,
-    )
-    return size_fifos(adapt(found.design))
+@pytest.mark.slow
+def test_integers_are_the_network(exported: tuple[str, Path]) -> None:
+    """The full-size networks: `python -m benchmarks.whole_frame`."""
+    kind, path = exported
+    graph = import_model(load_model(path), name=kind)
+    pixels = np.random.default_rng(2).integers(0, 256, (IMAGES, 3 * SIZES[kind] ** 2))
+    found = whole_frame.images(path, graph, pixels)
+    assert (found["logits"], found["different logits"]) == (10 * IMAGES, 0)
 
 
 @pytest.mark.slow
 def test_hardware_is_the_network(exported: tuple[str, Path], tmp_path: Path) -> None:
     kind, path = exported
     graph = import_model(load_model(path), name=kind)
-    design = folded(lower(graph))
+    design = whole_frame.folded(graph, target_cycles=CYCLES)
     units = {type(instance.unit) for instance in design.instances}
     assert {Fork, Rescale, JOINS[kind]} <= units
-    pixels = np.random.default_rng(1).integers(0, 256, (3, 3 * 8 * 8))
+    pools = [i.unit for i in design.instances if isinstance(i.unit, SumPool)]
+    assert any(pool.factors is not None for pool in pools) == (kind == "resnet")
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 3 * SIZES[kind] ** 2))
     frames = pixels if graph.host_part is None else Interpreter(graph.host_part).run(pixels)
     expected = Interpreter(graph).run(frames)
     assert len(np.unique(expected)) > 10, "a network that says something"
