@@ -339,6 +339,15 @@ class Unit(ABC):
         """Fewest cycles a frame: the busiest actor's firings."""
         return max(actor.firings for actor in self.actors())
 
+    @property
+    def latency(self) -> int:
+        """Latency of the actor that writes the outputs."""
+        return next(
+            actor.latency
+            for actor in self.actors()
+            if any(write.port.side is Side.OUTPUT for write in actor.writes)
+        )
+
     def named(self, origin: str) -> Self:
         """Return this unit with another origin."""
         return replace(self, origin=origin)
