@@ -187,6 +187,11 @@ class Resources:
             self.uram + other.uram,
         )
 
+    def less(self, other: "Resources") -> "Resources":
+        """Return what is left without the other, at least nothing."""
+        pairs = zip(self.amounts, other.amounts, strict=True)
+        return Resources(*(max(0.0, amount - taken) for amount, taken in pairs))
+
     def within(self, limit: "Resources") -> bool:
         """Every figure is at most the limit's."""
         return (

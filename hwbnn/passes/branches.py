@@ -5,7 +5,7 @@ The exact search within limits (search.py) runs along a chain. Here limits becom
 (priced.py): what is found fits, and a bound says how much better any other can be.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,7 +135,7 @@ class Branches:
         return Branched(network.knobs(picks), network.cycles(picks), parts, proof)
 
 
-def _divisors(unit: Unit, choices: tuple[Choice, ...]) -> tuple[Unit, tuple[Choice, ...]]:
+def _divisors(unit: Unit, choices: Sequence[Choice]) -> tuple[Unit, Sequence[Choice]]:
     """Return the choices whose PE and SIMD divide; all, if there are none."""
     whole = {(folding.pe, folding.simd) for folding in unit.foldings()}
     found = tuple(c for c in choices if (c.knobs.pe, c.knobs.simd) in whole)

@@ -109,9 +109,7 @@ class _Task:
 
 
 def _choices(task: _Task) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:
-    return all_choices(
-        task.design, floor=task.floor, family=task.family, port_bits=task.port_bits
-    )
+    return all_choices(task.design, floor=task.floor, family=task.family, port_bits=task.port_bits)
 
 
 def cheapest_folding(
@@ -299,19 +297,19 @@ def _too_large(
     index = max(range(len(units)), key=lambda i: units[i][worst])
     layer, largest = design.instances[index].name, units[index]
     return (
-        f"{design.name}: design must fit {_amounts(over, most)}, not {_amounts(over, cost)} "
-        f"({_amounts(over, excess)} too many), at its cheapest folding; the largest layer is "
-        f"{layer} with {_amounts([worst], largest)}; choose a larger board or a smaller network"
+        f"{design.name}: design must fit {amounts(over, most)}, not {amounts(over, cost)} "
+        f"({amounts(over, excess)} too many), at its cheapest folding; the largest layer is "
+        f"{layer} with {amounts([worst], largest)}; choose a larger board or a smaller network"
     )
 
 
 def _room(limit: Resources) -> str:
     """Return a limit as text; UltraRAMs where there are any."""
     kinds = [kind for kind, name in enumerate(KINDS) if name != "uram" or limit.uram]
-    return _amounts(kinds, in_parts(limit))
+    return amounts(kinds, in_parts(limit))
 
 
-def _amounts(kinds: Iterable[int], parts: Iterable[int]) -> str:
+def amounts(kinds: Iterable[int], parts: Iterable[int]) -> str:
     """Return amounts of some resources as text."""
-    amounts = tuple(parts)
-    return ", ".join(f"{round(amounts[k] / PARTS, 1):,.12g} {WORDS[k]}" for k in kinds)
+    given = tuple(parts)
+    return ", ".join(f"{round(given[k] / PARTS, 1):,.12g} {WORDS[k]}" for k in kinds)

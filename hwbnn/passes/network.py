@@ -215,9 +215,9 @@ class Costs:
         key = index, choice.knobs
         if key not in self._options:
             unit = self._members[index][0].with_knobs(choice.knobs)
-            cost = unit_cost(unit, family=self.family, entry=self._entries.get(index))
-            joined = unit.inputs[: self._joined[index]]  # without streamed weights
-            self._options[key] = in_parts(cost), joined, unit.outputs
+            joined, entry = self._joined[index], self._entries.get(index)
+            cost = unit_cost(unit, family=self.family, joined=joined, entry=entry)
+            self._options[key] = in_parts(cost), unit.inputs[:joined], unit.outputs
         return self._options[key]
 
     def _between(self, given: list[Stream], wanted: list[Stream]) -> Between:

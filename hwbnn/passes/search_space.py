@@ -281,7 +281,7 @@ class Space:
         key = index, choice.knobs
         if key not in self._options:
             unit = self._unit(index, choice)
-            cost = unit_cost(unit, family=self.family, entry=None if index else 0)
+            cost = unit_cost(unit, family=self.family, joined=1, entry=None if index else 0)
             option = _Option(in_parts(cost), unit.inputs[0], unit.outputs[0])
             self._options[key] = option
         return self._options[key]
@@ -307,16 +307,17 @@ class _Option:
     given: Stream
 
 
-def unit_cost(unit: Unit, *, family: Family, entry: int | None) -> Resources:
+def unit_cost(unit: Unit, *, family: Family, joined: int, entry: int | None) -> Resources:
     """Return the cost of a unit and of the least FIFOs behind it.
 
-    entry: the input that frames of the design enter by, whose FIFO is counted, too.
+    joined: inputs that other units feed; those behind take streamed weights. entry: the input that
+    frames of the design enter by. Their FIFOs are counted, too.
     """
     cost, latency = unit.resources(family), unit.latency
     for stream in unit.outputs:
         cost += least_fifo(stream, latency, family).resources(family)
-    if unit.weight_source() is not None:
-        cost += least_fifo(unit.inputs[-1], 1, family).resources(family)
+    for words in unit.inputs[joined:]:
+        cost += least_fifo(words, 1, family).resources(family)
     if entry is not None:
         cost += least_fifo(unit.inputs[entry], 1, family).resources(family)
     return cost

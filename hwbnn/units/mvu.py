@@ -221,9 +221,7 @@ class Mvu(Unit):
         style = self.weight_style if knobs.weight_style is None else knobs.weight_style
         kind = self.multipliers if knobs.multipliers is None else knobs.multipliers
         pe, simd = folding.pe, folding.simd
-        return replace(
-            self, pe=pe, simd=simd, stages=stages, weight_style=style, multipliers=kind
-        )
+        return replace(self, pe=pe, simd=simd, stages=stages, weight_style=style, multipliers=kind)
 
     # ---- timing ------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.ops import Add, Concat, Input
 from hwbnn.ir.unit import Family, Resources
 from hwbnn.passes import adapt, cheapest_folding, fastest_folding, lower
-from hwbnn.passes.balance import Balance
 from hwbnn.passes.fit import UnreachableTargetError, slowest_of_fastest
 from hwbnn.passes.size_fifos import size
 from hwbnn.sim.engine import performance

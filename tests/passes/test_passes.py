@@ -113,7 +113,10 @@ def test_folding_file_round_trip() -> None:
         ("[layers.fc0]\npee = 2", "f.toml: key must be one of pe, simd, stages, weights, multi"),
         ("[layer.fc0]\npe = 2", "f.toml: key must be one of layers, fifos, not layer"),
         ("[layers.fc0]\npe = 'x'", "f.toml: layers.fc0.pe must be a whole number, not 'x'"),
-        ("[layers.fc0]\nweights = 'uram'", "must be one of auto, distributed, block, stream, not uram"),
+        (
+            "[layers.fc0]\nweights = 'uram'",
+            "must be one of auto, distributed, block, stream, not uram",
+        ),
         (
             "[layers.fc0]\nmultipliers = 'x'",
             "multipliers must be one of lut, dsp, not x",
