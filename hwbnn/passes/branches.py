@@ -64,7 +64,7 @@ class Branches:
         self, design: Design, members: Members, *, limit: Resources, family: Family
     ) -> None:
         self._costs = Costs(design, members, family=family)
-        self._coarse = Costs(design, [_divisors(*pair) for pair in members], family=family)
+        self._coarse = self._costs.of_some([_divisors(*pair) for pair in members])
         self._price = prices(limit)
         self._limit = np.array(in_parts(limit))
 
@@ -102,7 +102,7 @@ class Branches:
     def _paces(self, network: Network, floor: int, room: Resources) -> tuple[int | None, int]:
         """Return the fewest cycles found that fit; and those below which, proved, nothing fits."""
         paces = sorted({max(floor, pace) for pace in network.paces})
-        proofs: dict[int, bool] = {}
+        proofs: dict[int, bool] = {}  # by place among the paces
         raised = None
 
         def fits(place: int) -> bool:

@@ -6,6 +6,7 @@ thousandths (PARTS) of each kind of resource.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,9 +15,9 @@ import numpy as np
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.stream import Stream
-from hwbnn.ir.unit import Family, Knobs, Resources, Unit
+from hwbnn.ir.unit import Family, Knobs, Unit
 from hwbnn.passes.fold import with_units
-from hwbnn.passes.search_space import PARTS, Choice, in_parts, join_cost, unit_cost
+from hwbnn.passes.search_space import Choice, in_parts, join_cost, unit_cost
 
 Picks = tuple[int, ...]  # index of a choice, unit by unit
 Ports = tuple[Stream, ...]
@@ -158,16 +159,19 @@ class Costs:
     def __init__(self, design: Design, members: Members, *, family: Family) -> None:
         self.design = design
         self.family = family
-        self._members = tuple(
-            (unit, tuple(sorted(found, key=lambda choice: choice.cycles)))
-            for unit, found in members
-        )
+        self._members = _fastest_first(members)
         self._numbers = {instance.name: i for i, instance in enumerate(design.instances)}
         self._joined = [len(design.into(instance.name)) for instance in design.instances]
         entries = (edge.consumer for edge in design.inputs)
         self._entries = {self._numbers[end.instance]: end.port for end in entries if end}
         self._options: dict[tuple[int, Knobs], tuple[tuple[int, ...], Ports, Ports]] = {}
         self._joins: dict[tuple[Stream, Stream], tuple[int, tuple[int, ...]]] = {}
+
+    def of_some(self, members: Members) -> "Costs":
+        """Return the costs of fewer choices; what is worked out for one is for both."""
+        fewer = copy(self)
+        fewer._members = _fastest_first(members)
+        return fewer
 
     @property
     def costed(self) -> int:
@@ -237,6 +241,7 @@ class Costs:
         return self._joins[key]
 
 
-def resources_of(parts: Sequence[int] | IntArray) -> Resources:
-    """Return thousandths as resources."""
-    return Resources(*(int(amount) / PARTS for amount in parts))
+def _fastest_first(members: Members) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:
+    return tuple(
+        (unit, tuple(sorted(found, key=lambda choice: choice.cycles))) for unit, found in members
+    )
