@@ -21,24 +21,24 @@ from hwbnn.emit.golden import emit_golden
 from hwbnn.emit.hls import emit_hls
 from hwbnn.emit.report import Check, Cosimulated, Synthesised
 from hwbnn.emit.rtl import Structure, emit_rtl, emit_top
+from hwbnn.emit.shell import room
 from hwbnn.errors import ConfigError
+from hwbnn.fitting import fitted, on_board, sized
 from hwbnn.frontend import Output, import_model, load_model
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.unit import Family
-from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower
+from hwbnn.passes import cheapest_folding, fastest_folding, fold, lower
 from hwbnn.passes.fit import Searched, UnreachableTargetError
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml
-from hwbnn.passes.size_fifos import Sizing, size, with_depths
+from hwbnn.passes.size_fifos import Sizing, with_depths
 from hwbnn.passes.stream_weights import (
     WeightMemory,
     check_bandwidth,
     check_streams,
     fold_streaming,
-    pace,
 )
-from hwbnn.passes.ultra_ram import in_ultra_ram
 from hwbnn.passes.whole_folds import check_whole, whole_folds
 from hwbnn.schema import read_file
 from hwbnn.sim.engine import Performance, Trace, performance, simulate
@@ -185,7 +185,7 @@ def _search(result: BuildResult, design: Design, least: int) -> Searched:
     port = 1 if result.config.maximize is Goal.FPS else _port_cycles(result)
     return fastest_folding(
         design,
-        limit=board.limit,
+        limit=room(board),
         family=board.cost_family,
         port_bits=board.data.bits,
         port_cycles=max(port, least),
@@ -193,24 +193,29 @@ def _search(result: BuildResult, design: Design, least: int) -> Searched:
 
 
 def _cheapest(result: BuildResult, design: Design, target: int) -> Searched:
-    board, fps = result.config.board, result.config.target_fps
-    limit, family = board.limit, board.cost_family
+    board = result.config.board
     try:
         return cheapest_folding(
             design,
             target_cycles=target,
-            limit=limit,
-            family=family,
+            limit=room(board),
+            family=board.cost_family,
             port_bits=board.data.bits,
         )
     except UnreachableTargetError as error:
-        if fps is None:
-            raise
-        raise ConfigError(
-            f"{error.name}: target must be at most {result.clock_mhz * 1e6 / error.best:.12g} "
-            f"frames/s ({error.best} cycles at {result.clock_mhz:.6g} MHz), not {fps:g}; "
-            f"{error.reason}"
-        ) from error
+        raise _as_asked(result, error) from error
+
+
+def _as_asked(result: BuildResult, error: UnreachableTargetError) -> ConfigError:
+    """Return the error in frames a second, if the target was."""
+    fps = result.config.target_fps
+    if fps is None:
+        return error
+    return ConfigError(
+        f"{error.name}: target must be at most {result.clock_mhz * 1e6 / error.best:.12g} "
+        f"frames/s ({error.best} cycles at {result.clock_mhz:.6g} MHz), not {fps:g}; "
+        f"{error.reason}"
+    )
 
 
 def _port_cycles(result: BuildResult) -> int:
@@ -269,11 +274,17 @@ def _read_foldings(file: Path, design: Design) -> FoldingFile:
 
 
 def _fifo(result: BuildResult) -> BuildResult:
-    family = result.config.board.cost_family
-    sizing = size(pace(adapt(design_of(result)), _memory(result)), family=family)
-    design = with_depths(sizing.design, dict(result.fifos), family=family)
-    design = in_ultra_ram(design, limit=result.config.board.limit, family=family)
-    return replace(result, design=design, sizing=sizing)
+    """Size the FIFOs; of a folding that was searched, one is found that then still fits."""
+    board, memory = result.config.board, _memory(result)
+    if result.searched is not None:
+        try:
+            searched, sizing = fitted(result.searched, board, memory)
+        except UnreachableTargetError as error:
+            raise _as_asked(result, error) from error
+        return replace(result, design=sizing.design, searched=searched, sizing=sizing)
+    sizing = sized(design_of(result), board, memory)
+    design = with_depths(sizing.design, dict(result.fifos), family=board.cost_family)
+    return replace(result, design=on_board(design, board), sizing=sizing)
 
 
 def _emit(result: BuildResult) -> BuildResult:

@@ -187,6 +187,11 @@ class Resources:
             self.uram + other.uram,
         )
 
+    def less(self, other: "Resources") -> "Resources":
+        """Return what is left without the other, at least nothing."""
+        pairs = zip(self.amounts, other.amounts, strict=True)
+        return Resources(*(max(0.0, amount - taken) for amount, taken in pairs))
+
     def within(self, limit: "Resources") -> bool:
         """Every figure is at most the limit's."""
         return (
@@ -338,6 +343,15 @@ class Unit(ABC):
     def cycles(self) -> int:
         """Fewest cycles a frame: the busiest actor's firings."""
         return max(actor.firings for actor in self.actors())
+
+    @property
+    def latency(self) -> int:
+        """Latency of the actor that writes the outputs."""
+        return next(
+            actor.latency
+            for actor in self.actors()
+            if any(write.port.side is Side.OUTPUT for write in actor.writes)
+        )
 
     def named(self, origin: str) -> Self:
         """Return this unit with another origin."""

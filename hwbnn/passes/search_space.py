@@ -23,7 +23,6 @@ from hwbnn.ir.unit import (
     Knobs,
     Multiplier,
     Resources,
-    Side,
     Style,
     Unit,
 )
@@ -282,12 +281,7 @@ class Space:
         key = index, choice.knobs
         if key not in self._options:
             unit = self._unit(index, choice)
-            cost = unit.resources(self.family)
-            cost += least_fifo(unit.outputs[0], _latency(unit), self.family).resources(self.family)
-            for words in unit.inputs[1:]:  # streamed weights
-                cost += least_fifo(words, 1, self.family).resources(self.family)
-            if index == 0:
-                cost += least_fifo(unit.inputs[0], 1, self.family).resources(self.family)
+            cost = unit_cost(unit, family=self.family, joined=1, entry=None if index else 0)
             option = _Option(in_parts(cost), unit.inputs[0], unit.outputs[0])
             self._options[key] = option
         return self._options[key]
@@ -302,12 +296,7 @@ class Space:
     def _join(self, given: Stream, wanted: Stream) -> tuple[int, tuple[int, ...]]:
         key = given, wanted
         if key not in self._joins:
-            cost, cycles = Resources(), 0
-            for unit in converters(given, wanted):
-                cost += unit.resources(self.family)
-                cost += least_fifo(unit.outputs[0], 1, self.family).resources(self.family)
-                cycles = max(cycles, unit.cycles)
-            self._joins[key] = cycles, in_parts(cost)
+            self._joins[key] = join_cost(given, wanted, self.family)
         return self._joins[key]
 
 
@@ -316,6 +305,32 @@ class _Option:
     cost: tuple[int, ...]
     wanted: Stream
     given: Stream
+
+
+def unit_cost(unit: Unit, *, family: Family, joined: int, entry: int | None) -> Resources:
+    """Return the cost of a unit and of the least FIFOs behind it.
+
+    joined: inputs that other units feed; those behind take streamed weights. entry: the input that
+    frames of the design enter by. Their FIFOs are counted, too.
+    """
+    cost, latency = unit.resources(family), unit.latency
+    for stream in unit.outputs:
+        cost += least_fifo(stream, latency, family).resources(family)
+    for words in unit.inputs[joined:]:
+        cost += least_fifo(words, 1, family).resources(family)
+    if entry is not None:
+        cost += least_fifo(unit.inputs[entry], 1, family).resources(family)
+    return cost
+
+
+def join_cost(given: Stream, wanted: Stream, family: Family) -> tuple[int, tuple[int, ...]]:
+    """Return the cycles and the cost, in parts, of the converters between two streams."""
+    cost, cycles = Resources(), 0
+    for unit in converters(given, wanted):
+        cost += unit.resources(family)
+        cost += least_fifo(unit.outputs[0], 1, family).resources(family)
+        cycles = max(cycles, unit.cycles)
+    return cycles, in_parts(cost)
 
 
 def least_fifo(stream: Stream, latency: int, family: Family) -> Fifo:
@@ -332,15 +347,6 @@ def with_least_fifos(design: Design, *, family: Family) -> Design:
     """Return an adapted design with the FIFOs that the costs reckon with."""
     fifos = {}
     for edge in design.edges:
-        latency = 1 if edge.producer is None else _latency(design[edge.producer.instance])
+        latency = 1 if edge.producer is None else design[edge.producer.instance].latency
         fifos[edge.name] = least_fifo(edge.stream, latency, family)
     return design.with_fifos(fifos)
-
-
-def _latency(unit: Unit) -> int:
-    """Latency of the actor that writes the unit's output."""
-    return next(
-        actor.latency
-        for actor in unit.actors()
-        if any(write.port.side is Side.OUTPUT for write in actor.writes)
-    )

@@ -214,13 +214,14 @@ class Mvu(Unit):
         return Knobs(self.pe, self.simd, self.stages, self.weight_style, multipliers)
 
     def with_knobs(self, knobs: Knobs) -> Self:
-        folded = self.fold(folding_of(self.folding, knobs))
+        folding = folding_of(self.folding, knobs)
         stages = knobs.stages
         if stages is None:  # one for every few levels
-            stages = (folded.simd - 1).bit_length() // TREE_LEVELS_PER_REGISTER
+            stages = (folding.simd - 1).bit_length() // TREE_LEVELS_PER_REGISTER
         style = self.weight_style if knobs.weight_style is None else knobs.weight_style
         kind = self.multipliers if knobs.multipliers is None else knobs.multipliers
-        return replace(folded, stages=stages, weight_style=style, multipliers=kind)
+        pe, simd = folding.pe, folding.simd
+        return replace(self, pe=pe, simd=simd, stages=stages, weight_style=style, multipliers=kind)
 
     # ---- timing ------------------------------------------------------------------------------
 

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fitting: FIFOs sized for a board, and a folding that fits it with them."""
+
+from dataclasses import replace
+from functools import partial
+
+from hwbnn.board import Board
+from hwbnn.emit.shell import core_cost, room
+from hwbnn.ir.design import Design
+from hwbnn.passes import adapt
+from hwbnn.passes.fit import Searched
+from hwbnn.passes.refit import fit_sized
+from hwbnn.passes.size_fifos import EFFORT, Sizing, size
+from hwbnn.passes.stream_weights import WeightMemory, pace
+from hwbnn.passes.ultra_ram import in_ultra_ram
+
+
+def sized(design: Design, board: Board, memory: WeightMemory, *, effort: int = EFFORT) -> Sizing:
+    """Return a folded design, adapted and sized, not yet in UltraRAM."""
+    adapted = pace(adapt(design), memory)
+    return size(adapted, family=board.cost_family, effort=effort)
+
+
+def on_board(design: Design, board: Board) -> Design:
+    """Return a sized design with what goes to a board's UltraRAMs there."""
+    return in_ultra_ram(design, limit=room(board), family=board.cost_family)
+
+
+def fitted(searched: Searched, board: Board, memory: WeightMemory) -> tuple[Searched, Sizing]:
+    """Return a searched folding that fits a board, shell and sized FIFOs included; refit.py."""
+
+    def complete(design: Design, effort: int) -> Sizing:
+        sizing = sized(design, board, memory, effort=effort)
+        return replace(sizing, design=on_board(sizing.design, board))
+
+    return fit_sized(
+        searched,
+        limit=room(board),
+        cost=partial(core_cost, board=board),
+        family=board.cost_family,
+        size=complete,
+    )
