@@ -64,7 +64,7 @@ def test_templates_are_short_and_one_a_unit() -> None:
     room = Room.HLS_TEMPLATES.path
     assert {path.name for path in room.glob("*.j2")} == {f"{stem}.hpp.j2" for stem in stems}
     for path in room.rglob("*.*"):
-        assert len(path.read_text().splitlines()) <= 150, path.name
+        assert len(path.read_text().splitlines()) <= 160, path.name
 
 
 def test_a_hole_without_a_value_is_an_error() -> None:
