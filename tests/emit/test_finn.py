@@ -242,6 +242,7 @@ REFUSED = {
     "thresholds must be those of 6 channels for FINN, not 12 rows": lambda: Thresholds.examples()[
         3
     ],
+    "average must divide by one number at all positions for FINN": lambda: SumPool.examples()[6],
     "convolution must not be depthwise": depthwise,
     "lanes must divide 3 elements for FINN, not be 2": lambda: Thresholds(
         np.zeros((1, 1), np.int64), np.array([False]), signed(3), BIPOLAR, 3, pe=2

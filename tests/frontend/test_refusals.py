@@ -305,7 +305,7 @@ def test_ties_of_the_models_own_arithmetic() -> None:
 
 def test_sums_beyond_float32() -> None:
     """What the model itself gives depends on the order in which it adds."""
-    weights = np.random.default_rng(0).integers(0, 128, (4096, 4))
+    weights = np.random.default_rng(0).integers(0, 128, (4096, 4)).astype(np.float32)
     model = Net(1, 64, 64).quant(1.0, 8).add("Flatten").add("MatMul", weights).model(divisor=1.0)
     with pytest.raises(MismatchError) as error:
         import_model(model, name="m")
