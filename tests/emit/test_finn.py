@@ -286,7 +286,9 @@ def test_folding_types_and_depths_are_set() -> None:
     assert depths == sorted(max(2, edge.fifo.depth) for edge in design.edges)
 
 
-@pytest.mark.parametrize("name", ["tfc-w1a1", "cnn-w1a1", "cnv-w1a1"])
+@pytest.mark.parametrize(
+    "name", ["tfc-w1a1", "cnn-w1a1", pytest.param("cnv-w1a1", marks=pytest.mark.slow)]
+)
 def test_folding_configuration_is_read_back(name: str) -> None:
     """hwbnn reads the configuration that it writes for FINN: each layer has its folding again."""
     design = flow.design_of(built(zoo.path(name)))

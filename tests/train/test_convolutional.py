@@ -114,6 +114,7 @@ def test_order_of_layers() -> None:
     assert ops(exported(*CNN).file) == [*["Conv", "MaxPool", norm] * 2, "Conv", norm, "Gemm"]
 
 
+@pytest.mark.slow
 def test_names_of_layers() -> None:
     names = {node.name for node in exported(*CNV).file.graph.node}
     assert names >= {f"conv{n}" for n in range(6)} | {f"fc{n}" for n in range(3)}
@@ -121,6 +122,7 @@ def test_names_of_layers() -> None:
     assert names >= {"quant0", "quant8", "norm0", "norm7", "pool0", "pool1"}
 
 
+@pytest.mark.slow
 def test_weights_are_stored_as_bytes() -> None:
     cnv = exported(*CNV)
     stored = {
@@ -134,6 +136,7 @@ def test_weights_are_stored_as_bytes() -> None:
     assert cnv.size < 1_542_848 + 100_000  # a byte a weight, and the rest
 
 
+@pytest.mark.slow
 def test_many_images_at_once() -> None:
     cnv = exported(*CNV)
     single = export.execute(cnv.file, cnv.samples)

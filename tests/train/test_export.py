@@ -45,7 +45,6 @@ BINARY = sorted(METHODS.keys() - {"float32"})
 QUICK = {
     ("trained-binarization", "mlp"),
     ("rsign", "mlp"),
-    ("ste", "binarydensenet"),
     ("ste", "resnete"),
 }
 

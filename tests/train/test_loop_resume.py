@@ -92,8 +92,14 @@ def test_a_killed_training_goes_on(tmp_path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     "recipe",
     [
-        replace(RECIPE, epochs=2, method=method(name))
-        for name in ("trained-binarization", "self-binarizing", "bop", "bnn+", "rsign")
+        pytest.param(replace(RECIPE, epochs=2, method=method(name)), marks=marks)
+        for name, marks in (
+            ("trained-binarization", pytest.mark.slow),
+            ("self-binarizing", pytest.mark.slow),
+            ("bop", ()),
+            ("bnn+", pytest.mark.slow),
+            ("rsign", pytest.mark.slow),
+        )
     ]
     + [replace(RECIPE, epochs=2, stages=2, distillation=Distillation())],
     ids=str,

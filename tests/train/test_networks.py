@@ -104,7 +104,13 @@ def test_forward_and_backward(name: str, how) -> None:
     assert torch.allclose(once[1:2], alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["vgg-small", "binarydensenet28", "resnete18"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vgg-small",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("binarydensenet28", "resnete18")),
+    ],
+)
 def test_learns_four_images(name: str) -> None:
     net = SHORT[name].build(STE, (1, 16, 16), CLASSES)
     x = torch.rand(4, 1, 16, 16)

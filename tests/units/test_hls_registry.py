@@ -178,5 +178,7 @@ def prove(many: list[Design], folder: Path, *, branch: str = "") -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_folding_is_run(kind: type[Unit], branch: str, tmp_path: Path) -> None:
     many = list(designs(kind))
+    if branch:  # hwbnn.hpp alone has another branch, and no unit
+        many = many[::4]
     for at in range(0, len(many), BATCH):
         prove(many[at : at + BATCH], tmp_path / str(at), branch=branch)

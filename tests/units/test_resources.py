@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Modelled resources of units and FIFOs against what Yosys makes of them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.rtl import Structure, emit_rtl
+from hwbnn.ir.design import Design, Edge, End, Instance
 from hwbnn.ir.dtype import BIPOLAR, signed, unsigned
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
@@ -55,25 +57,41 @@ STRUCTURES = {
 TOLERANCE = {Family.XC7: 0.25, Family.ECP5: 0.25, Family.ICE40: 0.35}  # of LUTs
 
 
+def side_by_side(units: Iterable[Unit]) -> Design:
+    """All units in one design, u0, u1, ..., each between FIFOs of its own."""
+    instances, edges = [], []
+    for i, unit in enumerate(units):
+        name = f"u{i}"
+        instances.append(Instance(name, unit))
+        for port, stream in enumerate(unit.inputs):
+            fifo = Fifo(stream, 20, Storage.LUTRAM)
+            edges.append(Edge(f"{name}_before{port}", fifo, None, End(name, port)))
+        for port, stream in enumerate(unit.outputs):
+            fifo = Fifo(stream, 20, Storage.SRL)
+            edges.append(Edge(f"{name}_after{port}", fifo, End(name, port), None))
+    return Design("units", tuple(instances), tuple(edges))
+
+
 @pytest.mark.slow
 @need_yosys
 @pytest.mark.parametrize("family", Family)
-@pytest.mark.parametrize("name", UNITS)
-def test_model_is_close_to_the_count(name: str, family: Family, tmp_path: Path) -> None:
-    unit: Unit = UNITS[name]
-    before = [Fifo(stream, 20, Storage.LUTRAM) for stream in unit.inputs]
-    after = [Fifo(stream, 20, Storage.SRL) for stream in unit.outputs]
-    files = emit_rtl(joined(unit, before, after), structure=STRUCTURES[family])
-    counted = yosys.synthesise(files, "single", family, work=tmp_path).instances
-    modelled: dict[str, Resources] = {
-        "unit_dut": unit.resources(family),
-        "fifo_before": before[0].resources(family),
-        "fifo_after": after[0].resources(family),
-    }
-    for instance, cost in modelled.items():
-        assert cost.lut == pytest.approx(counted[instance].lut, rel=TOLERANCE[family]), instance
-        assert cost.ff == pytest.approx(counted[instance].ff, rel=0.25, abs=2), instance
-        assert cost.bram == counted[instance].bram, instance
+def test_model_is_close_to_the_count(family: Family, tmp_path: Path) -> None:
+    design = side_by_side(UNITS.values())
+    files = emit_rtl(design, structure=STRUCTURES[family])
+    counted = yosys.synthesise(files, design.name, family, work=tmp_path).instances
+    for name, instance in zip(UNITS, design.instances, strict=True):
+        modelled: dict[str, Resources] = {
+            f"unit_{instance.name}": instance.unit.resources(family),
+            **{
+                f"fifo_{edge.name}": edge.fifo.resources(family)
+                for edge in (design.into(instance.name)[0], design.out_of(instance.name)[0])
+            },
+        }
+        for cell, cost in modelled.items():
+            found, where = counted[cell], f"{name}: {cell}"
+            assert cost.lut == pytest.approx(found.lut, rel=TOLERANCE[family]), where
+            assert cost.ff == pytest.approx(found.ff, rel=0.25, abs=2), where
+            assert cost.bram == found.bram, where
 
 
 def fifos_of(cases: list[tuple[int, int, Storage]]) -> FileSet:
