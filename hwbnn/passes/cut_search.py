@@ -19,6 +19,8 @@ from hwbnn.sim.paced import Paced
 
 # Of the effort, when these parts of the search must end.
 BOUND_SHARE, GROWTH_SHARE, TRIM_SHARE = 0.25, 0.6, 0.9
+BOUNDED = 8  # a channel in so many must have time to be looked at alone, else none is
+WAYS = 16  # parts of the way from a vector that is slow to one that is fast
 
 Vector = tuple[int, ...]  # index of a step, by channel
 
@@ -95,6 +97,8 @@ class CutSearch:
     def _least_alone(self, high: Vector) -> Vector:
         """Return for each channel the least step with which it is not slow on its own account."""
         least = []
+        if BOUND_SHARE * self._effort * BOUNDED < len(high) * self._paced.frame:
+            return (0,) * len(high)
         for channel, most in enumerate(high):
             alone = partial(self._alone, channel)
             least.append(self._lowest(0, most, alone, share=BOUND_SHARE)[0])
@@ -129,12 +133,24 @@ class CutSearch:
             cut = self._paced.cut(self.depths(vector), self.latencies(vector))
             open_ = [c for c in cut if vector[c] < self._top[c]]
             if not (open_ and self._left(GROWTH_SHARE)):
-                return self._trim(high, least)
+                return self._trim(self._between(vector, high), least)
             channel = min(open_, key=lambda c: (self._rise(c, least[c], vector[c] + 1), c))
             further = max(1, vector[channel] - least[channel])  # strides that double
             to = min(vector[channel] + further, self._top[channel])
             vector = _put(vector, channel, to)
         return self._trim(vector, least)
+
+    def _between(self, low: Vector, high: Vector) -> Vector:
+        """Return a fast vector: all channels go the same part of their way, as little as can be."""
+
+        def at(part: int) -> Vector:
+            ways = zip(low, high, strict=True)
+            return tuple(a + max(0, -(-(b - a) * part // WAYS)) for a, b in ways)
+
+        if not self._fast(at(WAYS)):  # the vector was above the other here and there
+            return high
+        _, part = self._lowest(1, WAYS, lambda part: self._fast(at(part)), share=TRIM_SHARE)
+        return at(part)
 
     def _rise(self, channel: int, below: int, above: int) -> tuple[int, float]:
         low, high = self.steps[channel][below], self.steps[channel][above]

@@ -16,6 +16,7 @@ from hwbnn.sim.paced import Paced
 from hwbnn.sim.schedule import schedule
 
 EFFORT = 250_000_000  # firings that are simulated; about four seconds
+EFFORT_FRAMES = 100  # simulated of a design whose frames are long
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,19 +38,21 @@ class Sizing:
         return self.bits == self.bound
 
 
-def size_fifos(design: Design, *, family: Family = Family.XC7, effort: int = EFFORT) -> Design:
+def size_fifos(design: Design, *, family: Family = Family.XC7, effort: int | None = None) -> Design:
     """Return the design with the least storage at full speed: see `size`."""
     return size(design, family=family, effort=effort).design
 
 
-def size(design: Design, *, family: Family = Family.XC7, effort: int = EFFORT) -> Sizing:
+def size(design: Design, *, family: Family = Family.XC7, effort: int | None = None) -> Sizing:
     """Choose every FIFO's depth and storage, and every window buffer's capacity.
 
     Full speed: a frame every `design.bound` cycles. Counted are the bits of the memories, 32 words
     of LUTs or 512 of block RAM at a time (ECP5: 16, 512); of equal ones the cheaper by the model.
-    In its memory a FIFO is as shallow as full speed allows. `effort` limits the search.
+    In its memory a FIFO is as shallow as full speed allows. `effort`, in
+    firings that are simulated, limits the search.
     """
     paced = Paced(design, design.bound)
+    effort = max(EFFORT, EFFORT_FRAMES * paced.frame) if effort is None else effort
     search = CutSearch(paced, _steps(design, family), effort=effort)
     found = search.run()
     depths, extra = search.depths(found.vector), search.latencies(found.vector)

@@ -7,6 +7,7 @@ from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.sim.critical import WALKED, Walker
 from hwbnn.sim.deadlock import deadlock
+from hwbnn.sim.kernel import ACTOR_WIDTH, LEFT
 from hwbnn.sim.record import Log, record
 from hwbnn.sim.schedule import Rules, Schedule, State, schedule
 from hwbnn.sim.steady import until_repeat
@@ -19,7 +20,7 @@ class Paced:
     """A design whose source sends a frame every `period` cycles, at any depths of its channels.
 
     Channels are edges first, then internal buffers. firings: simulated so far. simulations: depths
-    asked about so far.
+    asked about so far. frame: firings a frame.
     """
 
     def __init__(self, design: Design, period: int) -> None:
@@ -27,7 +28,7 @@ class Paced:
         self.period, self._paces = period, len(plan.names) - len(schedule(design).names)
         self.firings = self.simulations = 0
         self._plan, self._walker = plan, Walker(plan)
-        self._frame = int(plan.firings.sum())
+        self.frame = int(plan.firings.sum())
         self._index = {name: channel for channel, name in enumerate(plan.names)}
         self._fast: dict[bytes, bool | None] = {}
         self._cuts: dict[bytes, frozenset[int]] = {}
@@ -59,7 +60,7 @@ class Paced:
         frames, _ = until_repeat(plan, State.of(plan), np.zeros(FRAMES[-1], np.int64))
         logs = {channel: Log(int(depth), keep=False) for channel, depth in enumerate(depths)}
         record(plan, logs, frames, Rules())
-        self.firings += 2 * frames * self._frame
+        self.firings += 2 * frames * self.frame
         return np.array([log.high_water for log in logs.values()])
 
     def _at(self, depths: IntArray, extra: IntArray) -> Schedule:
@@ -70,7 +71,7 @@ class Paced:
         for most in self._bounded(FRAMES):
             state, ends = State.of(plan), np.zeros(most, np.int64)
             frames, repeat = until_repeat(plan, state, ends)
-            self.firings += max(1, frames) * self._frame
+            self.firings += self._fired(frames, repeat, state)
             if repeat < 0:
                 short = deadlock(plan, state).too_short
                 self._cuts[key] = frozenset(self._index[name] for name in short)
@@ -84,9 +85,16 @@ class Paced:
                 return False
         return None
 
+    def _fired(self, frames: int, repeat: int, state: State) -> int:
+        """Firings of a simulation; of a deadlock at least what the question costs."""
+        if repeat >= 0:
+            return frames * self.frame
+        left = int(state.actors[LEFT::ACTOR_WIDTH].sum())
+        return max((frames + 1) * self.frame - left, self.frame // 16)
+
     def _walk(self, plan: Schedule) -> frozenset[int]:
         for frames in self._bounded(WALKED):
-            self.firings += frames * self._frame
+            self.firings += frames * self.frame
             circuit = self._walker.circuit(plan, frames=frames, period=self.period)
             if circuit is not None:
                 return circuit.full
@@ -94,4 +102,4 @@ class Paced:
 
     def _bounded(self, frames: tuple[int, ...]) -> list[int]:
         """The first number of frames, and the others that memory and time allow."""
-        return [n for n in frames if n == frames[0] or n * self._frame <= FIRINGS]
+        return [n for n in frames if n == frames[0] or n * self.frame <= FIRINGS]

@@ -173,6 +173,25 @@ def test_little_effort_is_still_full_speed_and_honest() -> None:
     assert not quick.optimal
 
 
+def test_more_effort_is_never_worse_and_always_full_speed() -> None:
+    """Efforts at which the search stops while it grows, on its way between, and while it trims."""
+    design = small_cnn(1)
+    frame = Paced(design, design.bound).frame
+    found = [size(design, effort=frames * frame) for frames in (1, 30, 100, 10_000)]
+    assert all(performance(sizing.design).period == design.bound for sizing in found)
+    bits = [sizing.bits for sizing in found]
+    assert bits == sorted(bits, reverse=True)
+    assert bits[0] > bits[-1] >= found[-1].bound
+
+
+def test_a_deadlock_costs_no_whole_frame() -> None:
+    design = small_cnn(3)
+    paced = Paced(design, design.bound)
+    channels = len(design.edges) + sum(len(i.unit.buffers()) for i in design.instances)
+    assert paced.fast(np.ones(channels, np.int64), np.zeros(channels, np.int64)) is False
+    assert paced.frame // 16 <= paced.firings < paced.frame
+
+
 @pytest.mark.slow
 def test_verilator_agrees() -> None:
     graph = random_cnn(((4, 3, 1, 1, 2), (6, 3, 1, 0, 0)), (8, 8, 2), (5,), seed=4)
