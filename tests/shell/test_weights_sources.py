@@ -84,4 +84,4 @@ def test_size(tmp_path) -> None:
         inside("hwbnn_weight_reader", USUAL), "top", Family.XC7, work=tmp_path
     ).total
     assert found.bram == found.dsp == 0
-    assert found.lut < 700, found
+    assert 300 < found.lut < 450, found

@@ -4,8 +4,8 @@
 // The image is length_i bytes from address_i: words of WordBits, each in a container of
 // ContainerBytes, low bit first. INCR bursts end at multiples of 16 beats and at the image's end:
 // legal AXI3 and AXI4, ID 0. Up to Outstanding are under way, each with room in the FIFO before it
-// is asked for: a beat a cycle, if the memory can, though it takes some 110 cycles to answer. Of an
-// image of less than 16 beats the bursts are shorter, and hide less.
+// is asked for: a beat a cycle, if the memory can, though it takes 80 cycles to answer. Of an image
+// of less than 16 beats the bursts are shorter, and hide less.
 //
 // It runs while enable_i and core_rst_ni. When one falls, or an error comes, it asks for nothing
 // more, drops what is under way, and then may begin again, with the first word. error_o: the memory
