@@ -39,7 +39,6 @@ def test_integers_and_cycles_are_those_of_the_design(board: str, tmp_path) -> No
             tally = check(simulation, board_of, 12, seed=seed)
             assert tally.batches == [(12, int(predicted.frame_ends[-1]) + 1)]
         state = accelerator.counters()
-        assert dict(state.high_water) | {"_": 0} != {"_": 0}
         assert [name for name, _ in state.weight_stalls] == NAMES
         assert "weights stalled: conv1_weights" in str(state)
     assert board_of._extents == {}, "all memory is given back"
@@ -55,6 +54,8 @@ def test_a_slow_memory_changes_no_result(options: dict[str, int], tmp_path) -> N
     simulation = streamed("pynq-z2")
     with loaded(simulation, tmp_path, **options) as accelerator:
         check(simulation, accelerator.back_end, 4)
+        stalls = accelerator.throughput(2).as_dict()["weight_stalls"]
+        assert list(stalls) == NAMES and all(count > 0 for count in stalls.values())
 
 
 @pytest.mark.slow

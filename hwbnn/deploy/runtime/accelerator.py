@@ -40,6 +40,8 @@ class Throughput(NamedTuple):
     seconds: wall clock by stage (tally.py). total: wall clock of everything. cycles: by the
     board's counter, of all batches; predicted_cycles: by the package, for the same batches, if
     memory never makes the core wait. in_stall, out_stall: cycles in which it did, in the last.
+    weight_stalls: by layer, cycles in which the core had room for weights from memory and none
+    came, in all.
     """
 
     frames: int
@@ -51,6 +53,7 @@ class Throughput(NamedTuple):
     clock_mhz: float
     in_stall: int
     out_stall: int
+    weight_stalls: tuple[tuple[str, int], ...] = ()
 
     @property
     def frames_per_second(self) -> float:
@@ -66,6 +69,7 @@ class Throughput(NamedTuple):
         """Everything, for JSON."""
         return {
             **self._asdict(),
+            "weight_stalls": dict(self.weight_stalls),
             "frames_per_second": self.frames_per_second,
             "core_frames_per_second": self.core_frames_per_second,
         }
@@ -178,6 +182,7 @@ class Accelerator:
         images = self._golden_images(frames) if isinstance(frames, int) else frames
         tally = Tally()
         self._run(images[:1], Tally(), None)  # buffers are made the first time
+        before = self.counters().weight_stalls
         started = time.perf_counter()
         self._run(images, tally, None)
         total = time.perf_counter() - started
@@ -192,6 +197,10 @@ class Accelerator:
             clock_mhz=self.clock_mhz,
             in_stall=state.in_stall,
             out_stall=state.out_stall,
+            weight_stalls=tuple(
+                (name, count - earlier)
+                for (name, count), (_, earlier) in zip(state.weight_stalls, before)
+            ),
         )
 
     def latency(self, times: int | None = None) -> Throughput:
