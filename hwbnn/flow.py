@@ -297,9 +297,7 @@ def _emit(result: BuildResult) -> BuildResult:
     rtl |= emit_testbench(design, frames, outputs)
     rtl = (rtl | top.under(family.value)).under("rtl")  # no simulator knows its primitives
     golden = emit_golden(design, frames, outputs)
-    if design.sources:
-        pass  # no shell brings weights yet
-    elif is_zynq(board):  # to take to a machine that has Vivado
+    if is_zynq(board):  # to take to a machine that has Vivado
         rtl |= emit_zynq_chip(design, board, clock_mhz=result.clock_mhz).files.under(CHIP)
     elif chip_open.is_open(board):
         chip = chip_open.emit_open_chip(design, board, clock_mhz=result.clock_mhz)

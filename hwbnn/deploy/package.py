@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from hwbnn.board import AxiLink, Board, Device, UartLink
 from hwbnn.deploy.host_part import HostPart, host_part
-from hwbnn.deploy.runtime.package import MANIFEST, SCHEMA
+from hwbnn.deploy.runtime.package import MANIFEST, SCHEMA, SCHEMA_WEIGHTS
 from hwbnn.deploy.wheel import wheel, wheel_name, zipped
 from hwbnn.emit.chip import Core
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.transfer import Transfer
+from hwbnn.emit.weight_ports import weight_ports
 from hwbnn.errors import ConfigError, MismatchError, OutputError
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
@@ -59,7 +60,9 @@ def package(contents: Contents) -> FileSet:
     host = host_part(contents.graph)
     inputs, input_files = _input(contents, host)
     outputs, output_files = _output(contents)
+    weights, weight_files = _weights(contents)
     files = input_files | output_files | _golden(contents, host) | contents.chip.under("chip")
+    files |= weight_files
     files |= FileSet({f"runtime/{wheel_name(version)}": wheel(version)})
     name = None
     if contents.bitstream is not None:
@@ -67,7 +70,7 @@ def package(contents: Contents) -> FileSet:
         files |= FileSet({name: contents.bitstream})
     board, preprocess = contents.board, contents.graph.preprocess
     manifest = {
-        "schema": SCHEMA,
+        "schema": SCHEMA_WEIGHTS if weights else SCHEMA,
         "name": contents.graph.name,
         "hwbnn": version,
         "board": {
@@ -91,6 +94,7 @@ def package(contents: Contents) -> FileSet:
         },
         "cycles": _cycles(contents.performance),
         "fifos": list(contents.core.fifos),
+        **({"weights": weights} if weights else {}),
         "golden": {"in": "golden_in.npy", "out": "golden_out.npy", "provenance": "Design.run"},
         "runtime": f"runtime/{wheel_name(version)}",
         "bitstream": name,
@@ -166,6 +170,27 @@ def _output(contents: Contents) -> tuple[Json, FileSet]:
     values, files = _values(graph.output_values)
     argmax = isinstance(graph[graph.output], ArgMax)
     return {**_stream(contents.core.results), "values": values, "argmax": argmax}, files
+
+
+def _weights(contents: Contents) -> tuple[list[Json], FileSet]:
+    """What must lie in memory, in the order of the weight readers; images are one pass each."""
+    entries: list[Json] = []
+    files: dict[str, bytes] = {}
+    for port in weight_ports(contents.core, contents.board):
+        image, path = contents.core.weights[port.name], f"weights/{port.name}.bin"
+        files[path] = image.data
+        entries.append(
+            {
+                "name": port.name,
+                "port": port.port,
+                "file": path,
+                "bytes": len(image.data),
+                "word_bits": image.word_bits,
+                "container_bytes": image.container_bytes,
+                "words_a_frame": image.words_a_frame,
+            }
+        )
+    return entries, FileSet(files)
 
 
 def _values(values: OutputValues | OutputSteps | None) -> tuple[Json | None, FileSet]:

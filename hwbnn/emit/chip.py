@@ -2,13 +2,15 @@
 """Chip: what every board's top has in common: core, shell sources, frame formats, build hash."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
 from hwbnn.board import Board
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.rtl import Structure, emit_library, emit_memories, emit_top
 from hwbnn.emit.transfer import Transfer
-from hwbnn.errors import ConfigError
+from hwbnn.emit.weight_images import WeightImage, weight_images
 from hwbnn.ir.design import Design
 from hwbnn.resources import Room, names_under, read_text
 
@@ -20,7 +22,9 @@ class Core:
     """A design as the core of a chip.
 
     files: the core's top (module `<design>_core`), library, memories, and the shell's modules, all
-    in one folder. fifos: edges in the order of HIGH_WATER. build_hash: 16 bytes.
+    in one folder. fifos: edges in the order of HIGH_WATER. build_hash: 16 bytes. weights: what must
+    lie in memory, by the source whose words the core takes from outside; they are no part of the
+    hash.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Core:
     results: Transfer
     fifos: tuple[str, ...]
     build_hash: bytes
+    weights: Mapping[str, WeightImage] = field(default_factory=dict)
 
     @property
     def hash_parameter(self) -> str:
@@ -42,32 +47,33 @@ def emit_core(design: Design, board: Board, *, structure: Structure) -> Core:
 
     The build hash is that of the board's own structure, whatever `structure` is.
     """
-    if design.sources:
-        names = ", ".join(instance.unit.origin for instance in design.sources)
-        raise ConfigError(
-            f"{design.name}: a chip's weights must lie in the chip, not stream as "
-            f"those of {names}; take the core alone (hwbnn build), or a larger board"
-        )
     module = f"{design.name}_core"
     monitored = len(design.edges) <= MONITORED_FIFOS
-    top = emit_top(design, name=module, structure=structure, monitored=monitored)
-    shell = FileSet.of(
-        {path: read_text(Room.RTL, f"shell/{path}") for path in names_under(Room.RTL, "shell")}
-    )
-    same = emit_library(design) | emit_memories(design) | shell
+    emit = partial(emit_top, design, name=module, monitored=monitored, external_weights=True)
+    weights = weight_images(design)
+    shell = shell_sources("shell")
+    if weights:
+        shell |= shell_sources("shell/weights")
+    library = emit_library(design, external_weights=True)
+    same = library | emit_memories(design, external_weights=True) | shell
     # The structure changes how the core is built, not what it does.
-    hashed = same | emit_top(
-        design, name=module, structure=Structure.BEHAVIOURAL, monitored=monitored
-    )
+    hashed = same | emit(structure=Structure.BEHAVIOURAL)
     digest = hashlib.sha256(board.id.encode())
     for path in sorted(hashed.files):
         digest.update(hashlib.sha256(path.encode() + b"\0" + hashed.files[path]).digest())
     return Core(
         name=design.name,
         module=module,
-        files=same | top,
+        files=same | emit(structure=structure),
         frames=Transfer(design.input.stream, board.word_bytes),
         results=Transfer(design.output.stream, board.word_bytes),
         fifos=tuple(edge.name for edge in design.edges) if monitored else (),
         build_hash=digest.digest()[:16],
+        weights=weights,
     )
+
+
+def shell_sources(folder: str) -> FileSet:
+    """Return the modules that stand directly in a folder of rtl/."""
+    names = names_under(Room.RTL, folder)
+    return FileSet.of({name: read_text(Room.RTL, f"{folder}/{name}") for name in names})

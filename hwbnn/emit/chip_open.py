@@ -110,6 +110,11 @@ def emit_open_chip(design: Design, board: Board, *, clock_mhz: float) -> OpenChi
     """Return a design as the chip of an open board, at a clock that the board can make."""
     flow, place, link = FLOWS[board.family], _place(board), _link(board)
     core = emit_core(design, board, structure=flow.structure)
+    if core.weights:
+        raise ConfigError(
+            f"{board.id}: weights must lie in the chip, for there is no memory beside it, not "
+            f"stream as those of {', '.join(core.weights)}; take a Zynq board"
+        )
     chip = FileSet.of({"chip.sv": _emit_top(core, board, link, clock_mhz)})
     sources = used_by("chip", core.files | chip)
     files = sources | emit_maps(flow.family)

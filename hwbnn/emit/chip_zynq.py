@@ -8,16 +8,17 @@ from enum import Enum
 from typing import assert_never
 
 from hwbnn.board import AxiLink, Board, Device
-from hwbnn.emit.chip import Core, emit_core
+from hwbnn.emit.chip import Core, emit_core, shell_sources
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.hls import emit_sources
 from hwbnn.emit.rtl import Structure, emit_library
 from hwbnn.emit.template import render
 from hwbnn.emit.transfer import Transfer
 from hwbnn.emit.vivado import Floor, Project, emit_project
+from hwbnn.emit.weight_ports import weight_ports
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design
-from hwbnn.resources import Room, names_under, read_text
+from hwbnn.resources import Room
 
 CHIP = "chip"  # folder of a result
 FLOOR = 0.5  # least share of the core's modelled cost that Vivado must find
@@ -27,6 +28,12 @@ _ZYNQ7000 = {"control_port": "M_AXI_GP0", "version": 3, "control_id_bits": 12}
 _ZYNQMP = {"control_port": "M_AXI_HPM0_FPD", "version": 4, "control_id_bits": 16}
 _DATA_BITS = {Device.ZYNQ7000: 64, Device.ZYNQMP: 128}
 _ADDRESS_BITS = {Device.ZYNQ7000: 32, Device.ZYNQMP: 49}  # most that the data port has
+
+# Of the registers' AXI, what the shell and the weight readers each have their own of
+_SPLIT = (
+    *("awvalid", "awready", "wvalid", "wready", "bid", "bvalid", "bready"),
+    *("arvalid", "arready", "rid", "rdata", "rlast", "rvalid", "rready"),
+)
 
 _PADS = (
     *(("MIO", "MIO", 54), ("PS_CLK", "PSCLK", 1), ("PS_PORB", "PSPORB", 1)),
@@ -131,6 +138,7 @@ def emit_zynq_chip(
         sources=tuple(sorted(path for path in sources.files if path.endswith(".sv"))),
         memories=tuple(sorted(path for path in sources.files if path.endswith(".hex"))),
         hls_ip=f"../hls/{design.name}_prj/solution1/impl/ip" if back_end is BackEnd.HLS else "",
+        weights=weight_ports(core, board),
     )
     return ZynqChip(core, clock_mhz, sources | emit_project(project), project.bitstream)
 
@@ -139,8 +147,13 @@ def emit_zynq_top(core: Core, board: Board, *, pads: bool = False) -> FileSet:
     """Return module `chip` around a core, and the module between: shell and core behind AXI4."""
     link = _link(board)
     control = _signals(address_bits=32, data_bits=32, id_bits=link.control_id_bits)
-    data = _signals(address_bits=link.address_bits, data_bits=board.data.bits)
-    holes = {"core": core, "board": board, "control": tuple(control), "data": tuple(data)}
+    data = tuple(_signals(address_bits=link.address_bits, data_bits=board.data.bits))
+    holes = {"core": core, "board": board, "control": tuple(control), "data": data}
+    holes |= {
+        "weights": weight_ports(core, board),
+        "reads": tuple(signal for signal in data if signal.name.startswith(("ar", "r"))),
+        "split": _SPLIT,
+    }
     named = tuple(Pad(name, pin, _range(bits)) for name, pin, bits in _PADS) if pads else ()
     chip = render(Room.RTL, f"templates/chip_{board.family.value}.sv.j2", pads=named, **holes)
     accelerator = render(Room.RTL, "templates/accelerator.sv.j2", **holes)
@@ -169,9 +182,7 @@ def _emit_hls_core(design: Design, board: Board) -> Core:
         in_bits=-(-design.input.stream.bits // 8) * 8,
         out_bits=-(-design.output.stream.bits // 8) * 8,
     )
-    shell = FileSet.of(
-        {path: read_text(Room.RTL, f"shell/{path}") for path in names_under(Room.RTL, "shell")}
-    )
+    shell = shell_sources("shell")
     queues = emit_library(replace(design, instances=()))  # those of the shell
     files = shell | queues | FileSet.of({f"{module}.sv": text})
     hashed = files | emit_sources(design)

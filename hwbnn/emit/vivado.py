@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hwbnn.board import Board, Device
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.template import render
+from hwbnn.emit.weight_ports import WeightPort
 from hwbnn.errors import ConfigError
 from hwbnn.resources import Room, read_text
 
@@ -69,7 +70,10 @@ PROCESSORS = {
 
 @dataclass(frozen=True, eq=False)
 class Project:
-    """What Vivado builds. hls_ip: folder of the IP that HLS exports; empty: the core is RTL."""
+    """What Vivado builds. hls_ip: folder of the IP that HLS exports; empty: the core is RTL.
+
+    weights: the further ports to memory that the chip has.
+    """
 
     name: str
     board: Board
@@ -78,6 +82,7 @@ class Project:
     sources: tuple[str, ...]
     memories: tuple[str, ...]
     hls_ip: str = ""
+    weights: tuple[WeightPort, ...] = ()
 
     @property
     def bitstream(self) -> str:
@@ -105,6 +110,9 @@ class Project:
         host = self.board.host
         crystal = f"{host.ps_clk_mhz:.6g}" if host else ""
         mhz = f"{self.clock_mhz:.6f}"
+        bits = f"{self.board.data.bits}"
+        pins = [port.pins for port in self.weights]
+        more = tuple(each for pin in pins for each in ((pin.use, "1"), (pin.width, bits)))
         if self.board.family is Device.ZYNQ7000:
             source = (("PCW_CRYSTAL_PERIPHERAL_FREQMHZ", crystal),) if crystal else ()
             return (
@@ -112,7 +120,8 @@ class Project:
                 ("PCW_FPGA0_PERIPHERAL_FREQMHZ", mhz),
                 ("PCW_USE_M_AXI_GP0", "1"),
                 ("PCW_USE_S_AXI_HP0", "1"),
-                ("PCW_S_AXI_HP0_DATA_WIDTH", f"{self.board.data.bits}"),
+                ("PCW_S_AXI_HP0_DATA_WIDTH", bits),
+                *more,
                 ("PCW_USE_FABRIC_INTERRUPT", "1"),
                 ("PCW_IRQ_F2P_INTR", "1"),
             )
@@ -127,7 +136,8 @@ class Project:
             ("PSU__USE__M_AXI_GP1", "0"),
             ("PSU__USE__M_AXI_GP2", "0"),
             ("PSU__USE__S_AXI_GP2", "1"),  # HP0_FPD
-            ("PSU__SAXIGP2__DATA_WIDTH", f"{self.board.data.bits}"),
+            ("PSU__SAXIGP2__DATA_WIDTH", bits),
+            *more,
             ("PSU__USE__IRQ0", "1"),
         )
 

@@ -11,8 +11,9 @@
 // Time advances during r, w and c only; nothing else changes what the chip sees.
 //
 // Options, each with a number: --base and --memory, of the memory in bytes; --latency, cycles from
-// an address to its data; --stall, percent of the cycles in which a side that the processor has is
-// not ready; --seed, of the stalls and of what registers hold before their reset.
+// an address to its data; --jitter, cycles at most that they come later still; --stall, percent of
+// the cycles in which a side that the processor has is not ready; --seed, of the stalls and of what
+// registers hold before their reset.
 
 #include <algorithm>
 #include <cstdint>
@@ -32,6 +33,7 @@ namespace {
 constexpr int kResetCycles = 16;
 
 struct Settings {
+  uint64_t base = 0x10000000, bytes = 1 << 26;
   AxiMemory::Options memory;
   AxiRegisters::Options registers;
   uint32_t seed = 1;
@@ -43,21 +45,28 @@ class Board {
       : context_(new_context(settings.seed)),
         chip_(new Vchip(context_.get())),
         processor_(*chip_),
-        memory_(settings.memory),
+        memory_(settings.base, settings.bytes),
+        port_(settings.memory, memory_),
         registers_(settings.registers) {
+    for (unsigned i = 0; i < family::kReadPorts; i++) {
+      AxiMemory::Options options = settings.memory;
+      options.seed += 2 + i;
+      read_ports_.emplace_back(options, memory_);
+    }
     processor_.set_reset(true);
     settle();
     require(processor_.clocks_are(false), "the ports' clock must be the processing system's");
     processor_.set_clock(true);
     chip_->eval();
     require(processor_.clocks_are(true), "the ports' clock must be the processing system's");
+    for (unsigned i = 0; i < family::kReadPorts; i++) clocked_[i] = processor_.clock_of(i);
     for (int i = 0; i < kResetCycles; i++) edge();
     processor_.set_reset(false);
     for (int i = 0; i < kResetCycles; i++) edge();  // the chip brings it to its clock
   }
   ~Board() { chip_->final(); }
 
-  AxiMemory& memory() { return memory_; }
+  Memory& memory() { return memory_; }
 
   uint32_t read(uint32_t offset) {
     registers_.read(family::kRegisterBase + offset);
@@ -86,7 +95,13 @@ class Board {
 
   // Both sides act on what stood on the wires before the edge.
   void cycle() {
-    memory_.clock(processor_.memory_wires());
+    port_.clock(processor_.memory_wires());
+    for (unsigned i = 0; i < family::kReadPorts; i++) {
+      asking_[i] = asking_[i] || processor_.asks(i);
+      if (!asking_[i]) continue;  // nothing hangs on it
+      require(clocked_[i], "the ports' clock must be the processing system's");
+      read_ports_[i].clock(processor_.read_wires(i));
+    }
     registers_.clock(processor_.register_wires());
     edge();
   }
@@ -94,7 +109,9 @@ class Board {
   void edge() {
     processor_.set_clock(true);
     chip_->eval();
-    processor_.drive(registers_.out(), memory_.out());
+    processor_.drive(registers_.out(), port_.out());
+    for (unsigned i = 0; i < family::kReadPorts; i++)
+      if (asking_[i]) processor_.drive_read(i, read_ports_[i].out());
     settle();
   }
 
@@ -106,7 +123,11 @@ class Board {
   std::unique_ptr<VerilatedContext> context_;
   std::unique_ptr<Vchip> chip_;
   Processor processor_;
-  AxiMemory memory_;
+  Memory memory_;
+  AxiMemory port_;
+  std::vector<AxiMemory> read_ports_;
+  bool clocked_[family::kReadPorts] = {};
+  bool asking_[family::kReadPorts] = {};  // since the first address
   AxiRegisters registers_;
 };
 
@@ -174,9 +195,10 @@ Settings settings_of(Options options) {
     return static_cast<uint64_t>(options.take(name, static_cast<double>(otherwise)));
   };
   settings.seed = whole("--seed", 1);
-  settings.memory.base = whole("--base", settings.memory.base);
-  settings.memory.bytes = whole("--memory", settings.memory.bytes);
+  settings.base = whole("--base", settings.base);
+  settings.bytes = whole("--memory", settings.bytes);
   settings.memory.latency = whole("--latency", 0);
+  settings.memory.jitter = whole("--jitter", 0);
   settings.memory.stall = settings.registers.stall = whole("--stall", 0);
   settings.memory.seed = settings.seed;
   settings.registers.seed = settings.seed + 1;

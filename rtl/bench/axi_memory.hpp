@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A memory behind an AXI3 or AXI4 port, with latency and random stalls. It serves reads and writes
-// in order, answers what lies outside with DECERR, and ends the program where the master breaks
-// the rules of AXI (AMBA IHI 0022) or of decision 8: INCR, whole words, at most 16 beats, ID 0.
+// A memory, and AXI3 or AXI4 ports to it, each with latency, jitter and random stalls. A port
+// serves reads and writes in order, answers what lies outside with DECERR, and ends the program
+// where the master breaks the rules of AXI (AMBA IHI 0022) or of decision 8: INCR, whole words, at
+// most 16 beats, ID 0. Ports do not slow each other down.
 #pragma once
 
 #include <cstring>
@@ -10,23 +11,32 @@
 
 #include "axi.hpp"
 
-class AxiMemory {
+class Memory {
  public:
-  struct Options {
-    uint64_t base = 0x10000000, bytes = 1 << 26;
-    unsigned word = 8, latency = 0, stall = 0;  // bytes, cycles, percent
-    uint32_t seed = 1;
-  };
-
-  explicit AxiMemory(const Options& options)
-      : options_(options), chance_(options.seed), memory_(options.bytes) {}
+  Memory(uint64_t base, uint64_t bytes) : base_(base), bytes_(bytes) {}
 
   // The bytes at an address; nullptr where they are not all in the memory.
   uint8_t* at(uint64_t address, uint64_t count) {
-    const bool inside = address >= options_.base && count <= options_.bytes &&
-                        address - options_.base <= options_.bytes - count;
-    return inside ? memory_.data() + (address - options_.base) : nullptr;
+    const bool inside = address >= base_ && count <= bytes_.size() &&
+                        address - base_ <= bytes_.size() - count;
+    return inside ? bytes_.data() + (address - base_) : nullptr;
   }
+
+ private:
+  uint64_t base_;
+  std::vector<uint8_t> bytes_;
+};
+
+class AxiMemory {
+ public:
+  struct Options {
+    // Bytes, cycles, cycles at most that an address's data come later still, percent
+    unsigned word = 8, latency = 0, jitter = 0, stall = 0;
+    uint32_t seed = 1;
+  };
+
+  AxiMemory(const Options& options, Memory& memory)
+      : options_(options), chance_(options.seed), memory_(memory) {}
 
   const FromSlave& out() const { return out_; }
 
@@ -56,6 +66,8 @@ class AxiMemory {
     uint64_t due;
     unsigned beat = 0;
     bool good = true;
+
+    uint64_t next(unsigned word) const { return address.address + beat * word; }
   };
   struct Due {
     WriteResponse response;
@@ -67,7 +79,8 @@ class AxiMemory {
   void take_addresses(const FromMaster& in) {
     if (in.read.valid && out_.address_read_ready) {
       check_burst(in.read);
-      reads_.push_back({in.read, cycle_ + options_.latency});
+      const unsigned later = options_.jitter == 0 ? 0 : chance_.next() % (options_.jitter + 1);
+      reads_.push_back({in.read, cycle_ + options_.latency + later});
     }
     if (in.write.valid && out_.address_write_ready) {
       check_burst(in.write);
@@ -105,7 +118,7 @@ class AxiMemory {
       require(beat.last == (burst.beat == burst.address.length),
               "AXI: WLAST must stand on the last beat, and only there");
       require(beat.id == burst.address.id, "AXI: WID must be AWID");
-      uint8_t* place = at(burst.address.address + burst.beat * options_.word, options_.word);
+      uint8_t* place = memory_.at(burst.next(options_.word), options_.word);
       burst.good = burst.good && place != nullptr;
       for (unsigned i = 0; place != nullptr && i < options_.word; i++)
         if (beat.strobe >> i & 1) place[i] = beat.data[i];
@@ -125,7 +138,7 @@ class AxiMemory {
     if (beat.valid && in.read_ready) beat.valid = false;
     if (beat.valid || reads_.empty() || reads_.front().due > cycle_ || stalled()) return;
     Burst& burst = reads_.front();
-    const uint8_t* place = at(burst.address.address + burst.beat * options_.word, options_.word);
+    const uint8_t* place = memory_.at(burst.next(options_.word), options_.word);
     beat.valid = true;
     beat.id = burst.address.id;
     beat.last = burst.beat == burst.address.length;
@@ -147,7 +160,7 @@ class AxiMemory {
 
   Options options_;
   Chance chance_;
-  std::vector<uint8_t> memory_;
+  Memory& memory_;
   uint64_t cycle_ = 0;
   FromMaster held_;
   FromSlave out_;

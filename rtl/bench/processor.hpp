@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wires between a Zynq's processing system and its chip
-// (rtl/shell/models/processing_system.sv).
+// (rtl/shell/models/processing_system.sv, memory_port.sv).
 #pragma once
 
 #include <cstring>
@@ -10,19 +10,62 @@
 #include "axi.hpp"
 #include "family.hpp"  // zynq7000.hpp or zynqmp.hpp
 
-#define PS(port) (root_.PROCESSING_SYSTEM(port))
+#define PS(port) (root_.PROCESSING_SYSTEM(model, port))
+#define READ_PORT(cell, port) (root_.PROCESSING_SYSTEM(cell, port))
+
 
 class Processor {
  public:
   explicit Processor(Vchip& chip) : root_(*chip.rootp) {
     PS(clk_o) = PS(rst_no) = 0;
     drive(FromMaster(), FromSlave());
+    for (unsigned i = 0; i < family::kReadPorts; i++) drive_read(i, FromSlave());
   }
 
   void set_clock(bool level) { PS(clk_o) = level; }
   void set_reset(bool on) { PS(rst_no) = !on; }
   bool interrupt() const { return PS(irq_i); }
   bool clocks_are(bool level) const { return PS(gp_clk_i) == level && PS(hp_clk_i) == level; }
+
+  // Ports that only read, numbered from 0 to family::kReadPorts - 1.
+  bool asks(unsigned number) const {
+#define WIRE(index, cell) number == index ? READ_PORT(cell, arvalid_i) != 0:
+    return EACH_READ_PORT(WIRE) false;
+#undef WIRE
+  }
+
+  bool clock_of(unsigned number) const {
+#define WIRE(index, cell) number == index ? READ_PORT(cell, clk_i) != 0:
+    return EACH_READ_PORT(WIRE) false;
+#undef WIRE
+  }
+
+  FromMaster read_wires(unsigned number) const {
+    FromMaster in;
+#define WIRES(index, cell)                                                 \
+  if (number == index) {                                                   \
+    in.read = {READ_PORT(cell, arvalid_i) != 0, READ_PORT(cell, araddr_i), \
+               READ_PORT(cell, arid_i),         READ_PORT(cell, arlen_i),  \
+               READ_PORT(cell, arsize_i),       READ_PORT(cell, arburst_i)}; \
+    in.read_ready = READ_PORT(cell, rready_i);                             \
+  }
+    EACH_READ_PORT(WIRES)
+#undef WIRES
+    return in;
+  }
+
+  void drive_read(unsigned number, const FromSlave& memory) {
+#define WIRES(index, cell)                                                        \
+  if (number == index) {                                                          \
+    READ_PORT(cell, arready_o) = memory.address_read_ready;                       \
+    READ_PORT(cell, rvalid_o) = memory.beat.valid;                                \
+    READ_PORT(cell, rlast_o) = memory.beat.last;                                  \
+    READ_PORT(cell, rresp_o) = memory.beat.response;                              \
+    std::memcpy(&READ_PORT(cell, rdata_o), memory.beat.data, family::kWordBytes); \
+  }
+    EACH_READ_PORT(WIRES)
+#undef WIRES
+  }
 
   FromMaster memory_wires() const {
     FromMaster in;
@@ -81,3 +124,4 @@ class Processor {
 };
 
 #undef PS
+#undef READ_PORT

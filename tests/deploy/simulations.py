@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packages of designs, and the simulated boards that run them."""
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,12 +18,14 @@ from hwbnn.emit.chip_zynq import emit_zynq_chip, is_zynq
 from hwbnn.flow import BuildConfig, build
 from hwbnn.ir.design import Design
 from hwbnn.ir.graph import Graph
+from hwbnn.passes import adapt, size_fifos
 from hwbnn.sim.engine import performance
 from hwbnn.step import Step
 from hwbnn.tools.cosim import cache_folder
 from hwbnn.tools.simulated_board import behavioural, build_simulated_board
 from tests.deploy.packages import Made
 from tests.graphs import binary_mlp, finished
+from tests.test_streamed_weights import cnn, folded
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,7 @@ class Simulation:
             fifos=contents.core.fifos,
             buffer_bytes=1 << 22,
             baud=getattr(contents.board.link, "baud", 0),
+            weights=Target.of(json.loads(self.made.files.text("manifest.json"))).weights,
         )
 
     def axi(self, **options) -> SimulatedAxi:
@@ -85,6 +89,13 @@ def small(board_id: str) -> Simulation:
     graph = binary_mlp((24, 16, 10))
     images = np.random.default_rng(1).integers(0, 256, (3, 24))
     return simulate(graph, finished(graph), board_id, images=images)
+
+
+@cache
+def streamed(board_id: str) -> Simulation:
+    """A small CNN, the weights of whose second convolution and dense layer lie in memory."""
+    images = np.random.default_rng(2).integers(0, 256, (3, 192))
+    return simulate(cnn(), size_fifos(adapt(folded())), board_id, images=images)
 
 
 @cache

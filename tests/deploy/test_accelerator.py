@@ -250,7 +250,11 @@ def test_a_changed_zip_is_refused_or_harmless(zipped, tmp_path):
 @pytest.mark.parametrize(
     ("keys", "text"),
     [
-        ({"schema": "hwbnn/package@2"}, "schema must be hwbnn/package@1, not hwbnn/package@2"),
+        (
+            {"schema": "hwbnn/package@3"},
+            "schema must be hwbnn/package@1 or @2, not hwbnn/package@3",
+        ),
+        ({"schema": "hwbnn/package@2"}, "manifest.json must have weights"),
         ({"files": {"../secret": "0"}}, "files must lie inside the package, not at ../secret"),
         ({"files": {"/etc/passwd": "0"}}, "files must lie inside the package, not at /etc/passwd"),
         ({"bitstream": "other.bit"}, "must hold other.bit, as its manifest says"),

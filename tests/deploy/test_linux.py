@@ -14,6 +14,7 @@ from hwbnn.deploy.runtime.bit_file import parse_bit
 from hwbnn.deploy.runtime.linux import LinuxBackEnd, Mapped, Places, UdmaBuffers
 from hwbnn.deploy.runtime.target import Target
 from hwbnn.deploy.runtime.uio import Device, Interrupt, find_uio
+from hwbnn.deploy.runtime.weights import Image, Weights, reader
 from tests.deploy.packages import BITSTREAM, small
 
 BASE = 0x4000_0000
@@ -160,6 +161,23 @@ def test_buffers_share_the_device(tree):
     second.free()
     assert memory.allocate(BUFFER_BYTES).address == BUFFER
     memory.close()
+
+
+def test_weights_lie_before_the_frames(tree):
+    image = Image("a_weights", "S_AXI_HP1", "weights/a.bin", 6, 9, 2)
+    back_end = LinuxBackEnd(target(weights=(image,)), places=tree.places)
+    back_end.load(None)
+    weights = Weights(back_end, back_end, (image,))
+    weights.load({"weights/a.bin": b"abcdef"})
+    assert tree.peek(reader(0) + registers.WEIGHT_ADDRESS, "uio1") == BUFFER
+    assert (tree.places.dev / "udmabuf0").read_bytes()[:4098] == b"abcdef" * 683
+    assert (tree.udmabuf / "sync_for_device").read_text() == "1"
+    tree.poke(registers.IN_BYTES, 8, "uio1")
+    tree.poke(registers.OUT_BYTES, BUFFER_BYTES - image.room - 2 * 4096 - 7, "uio1")
+    with pytest.raises(BoardFault, match=f"not {BUFFER_BYTES - image.room - 2 * 4096}; raise"):
+        back_end.run(np.zeros((1, 8), np.uint8), 1.0)
+    weights.close()
+    back_end.close()
 
 
 def test_the_older_name_of_u_dma_buf(tree):

@@ -5,6 +5,7 @@ import pytest
 
 from hwbnn.deploy.runtime.errors import BoardFault
 from hwbnn.deploy.runtime.target import Target
+from hwbnn.deploy.runtime.weights import Image
 from hwbnn.deploy.runtime.zynq import set_clock, set_port_width
 from tests.deploy.fake_pynq import FakeSystem
 
@@ -99,6 +100,21 @@ def test_port_of_zynq_ultrascale(width, code):
     set_port_width(system, target("zynqmp", 100.0, word_bytes=width, **ports))
     assert system.peek(AFIFM2) == system.peek(AFIFM2 + 0x14) == 0x3B4 | code
     assert system.peek(AXI_FS) == 0x800, "32 bits on HPM0, HPM1 as it was"
+
+
+def test_ports_of_weights_are_as_wide():
+    weights = tuple(Image(port, port, "", 8, 8, 1) for port in ("S_AXI_HP1", "S_AXI_HP3"))
+    system = FakeSystem({})
+    set_port_width(system, target("zynq7000", 100.0, weights=weights))
+    assert sorted(system.values) == [
+        0xF8008000 + i * 0x1000 + j for i in (0, 1, 3) for j in (0, 20)
+    ]
+    ports = {"data_port": "S_AXI_HP0_FPD", "control_port": "M_AXI_HPM0_FPD", "word_bytes": 16}
+    afifm = [0xFD360000 + i * 0x10000 + j for i in (1, 2, 5) for j in (0, 20)]
+    system = FakeSystem({**dict.fromkeys(afifm, 0x3B7), AXI_FS: 0xA00})
+    weights = tuple(weights[0]._replace(port=f"S_AXI_{name}_FPD") for name in ("HP3", "HPC1"))
+    set_port_width(system, target("zynqmp", 100.0, weights=weights, **ports))
+    assert {system.peek(address) for address in afifm} == {0x3B4}
 
 
 @pytest.mark.parametrize(

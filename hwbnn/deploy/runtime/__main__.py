@@ -67,7 +67,11 @@ def _self_test(options: argparse.Namespace) -> list[dict[str, Any]]:
     with _load(options, self_test=False) as accelerator:
         frames = accelerator.self_test()
         state = accelerator.counters()
-    counters = {**state._asdict(), "high_water": dict(state.high_water)}
+    counters = {
+        **state._asdict(),
+        "high_water": dict(state.high_water),
+        "weight_stalls": dict(state.weight_stalls),
+    }
     return [{"schema": "hwbnn/self-test@1", "frames": frames, "equal": True, **counters}]
 
 

@@ -19,13 +19,14 @@ from .scores import read_scores
 from .state import State, read_state
 from .tally import Tally
 from .target import Target
+from .weights import Weights, check_readers
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from numpy.typing import NDArray
 
-    from .back_end import BackEnd
+    from .back_end import BackEnd, MemoryBackEnd
 
 CHUNK_BYTES = 1 << 25  # of frames that are packed at a time
 SPARE_SECONDS = 5.0  # of a time-out, on top of twenty times what is predicted
@@ -39,6 +40,8 @@ class Throughput(NamedTuple):
     seconds: wall clock by stage (tally.py). total: wall clock of everything. cycles: by the
     board's counter, of all batches; predicted_cycles: by the package, for the same batches, if
     memory never makes the core wait. in_stall, out_stall: cycles in which it did, in the last.
+    weight_stalls: by layer, cycles in which the core had room for weights from memory and none
+    came, in all.
     """
 
     frames: int
@@ -50,6 +53,7 @@ class Throughput(NamedTuple):
     clock_mhz: float
     in_stall: int
     out_stall: int
+    weight_stalls: tuple[tuple[str, int], ...] = ()
 
     @property
     def frames_per_second(self) -> float:
@@ -65,6 +69,7 @@ class Throughput(NamedTuple):
         """Everything, for JSON."""
         return {
             **self._asdict(),
+            "weight_stalls": dict(self.weight_stalls),
             "frames_per_second": self.frames_per_second,
             "core_frames_per_second": self.core_frames_per_second,
         }
@@ -95,6 +100,10 @@ class Accelerator:
         self._results = Stream.of(result, where="output")
         self._scores = read_scores(result["values"], package.array)
         self._argmax = bool(result["argmax"])
+        self._weights: Weights | None = None
+        if target.weights:
+            memory: MemoryBackEnd = _with_memory(back_end, self.name)
+            self._weights = Weights(memory, memory, target.weights)
 
     @classmethod
     def load(
@@ -125,11 +134,12 @@ class Accelerator:
         try:
             back_end.load(opened.bitstream)
             accelerator.check_board()
+            accelerator.load_weights()
             accelerator.reset()
             if self_test:
                 accelerator.self_test()
         except BaseException:
-            back_end.close()
+            accelerator.close()
             raise
         return accelerator
 
@@ -172,6 +182,7 @@ class Accelerator:
         images = self._golden_images(frames) if isinstance(frames, int) else frames
         tally = Tally()
         self._run(images[:1], Tally(), None)  # buffers are made the first time
+        before = self.counters().weight_stalls
         started = time.perf_counter()
         self._run(images, tally, None)
         total = time.perf_counter() - started
@@ -186,6 +197,10 @@ class Accelerator:
             clock_mhz=self.clock_mhz,
             in_stall=state.in_stall,
             out_stall=state.out_stall,
+            weight_stalls=tuple(
+                (name, count - earlier)
+                for (name, count), (_, earlier) in zip(state.weight_stalls, before)
+            ),
         )
 
     def latency(self, times: int | None = None) -> Throughput:
@@ -228,14 +243,21 @@ class Accelerator:
         ):
             if read(offset) != wanted:
                 raise _unlike(name, wanted, read(offset))
+        if self.target.weights:
+            check_readers(self.back_end, self.target.weights)
         for pattern in PATTERNS:
             self.back_end.write(registers.SCRATCH, pattern)
             if read(registers.SCRATCH) != pattern:
                 raise _unlike("SCRATCH", f"{pattern:#x}", f"{read(registers.SCRATCH):#x}")
 
+    def load_weights(self) -> None:
+        """Put the weights that lie in memory there; a reset must follow."""
+        if self._weights is not None:
+            self._weights.load(self.package.files)
+
     def counters(self) -> State:
         """Return status and counters, high water by the FIFO's name; of the last batch."""
-        return read_state(self.back_end, self.target.fifos)
+        return read_state(self.back_end, self.target.fifos, self.target.weights)
 
     def reset(self) -> None:
         """Reset core, shell, counters and errors."""
@@ -243,7 +265,11 @@ class Accelerator:
 
     def close(self) -> None:
         """Give the board back."""
-        self.back_end.close()
+        try:
+            if self._weights is not None:
+                self._weights.close()
+        finally:
+            self.back_end.close()
 
     def __enter__(self) -> Accelerator:
         return self
@@ -281,6 +307,16 @@ class Accelerator:
             raise InputFault(f"throughput: frames must be at least 1, not {count}")
         images = self.package.array(self.package.manifest["golden"]["in"])
         return images[np.arange(count) % len(images)]
+
+
+def _with_memory(back_end: BackEnd, name: str) -> MemoryBackEnd:
+    """Return a back end as one that has buffers, for weights."""
+    if not hasattr(back_end, "allocate"):
+        raise BoardFault(
+            f"{name}: its weights must lie in memory, and this back end has none; use pynq or linux"
+        )
+    found: MemoryBackEnd = back_end  # type: ignore[assignment]
+    return found
 
 
 def _unlike(name: str, wanted: object, found: object) -> BoardFault:

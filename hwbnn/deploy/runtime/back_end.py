@@ -81,3 +81,7 @@ class Memory(Protocol):
 
         The caller reads STATUS then, so that a missed interrupt costs time and nothing else.
         """
+
+
+class MemoryBackEnd(BackEnd, Memory, Protocol):
+    """A back end that moves frames through memory."""

@@ -12,9 +12,11 @@ from . import registers
 from .errors import BoardFault, InputFault, TimeoutFault, TransferFault
 from .state import WRITE_ONE_TO_CLEAR, errors_in, read_double, state_text
 from .tally import Tally
+from .weights import errors_of_readers
 
 if TYPE_CHECKING:
     from .back_end import Buffer, Bytes, Memory, Registers
+    from .weights import Image
 
 RESET_SECONDS = 1.0  # bursts under way end within microseconds
 GRANULE = 4096  # buffers grow by pages
@@ -25,16 +27,24 @@ _ABANDONED: list[Buffer] = []  # of boards that could not be stopped: never give
 class Dma:
     """Runs frames over a board's registers and memory, and keeps its two buffers in between.
 
-    capacity: bytes that both buffers may take together. fifos: names for messages.
+    capacity: bytes that both buffers may take together. fifos: names for messages. weights: what
+    the board's readers bring, whose errors end a batch too.
     """
 
     def __init__(
-        self, board: Registers, memory: Memory, *, capacity: int, fifos: Sequence[str] = ()
+        self,
+        board: Registers,
+        memory: Memory,
+        *,
+        capacity: int,
+        fifos: Sequence[str] = (),
+        weights: Sequence[Image] = (),
     ) -> None:
         self._board = board
         self._memory = memory
         self._capacity = capacity
         self._fifos = tuple(fifos)
+        self._weights = tuple(weights)
         self._buffers: list[Buffer] = []
 
     def run(self, frames: Bytes, timeout: float, tally: Tally | None = None) -> Bytes:
@@ -122,12 +132,13 @@ class Dma:
         board = self._board
         status = board.read(registers.STATUS)
         while not status & registers.DONE:
+            self._check_weights()
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutFault(
                     f"board: {frames} frames must be done within {timeout:.3g} s, not still "
                     "running; give it more time, or run the self-test",
-                    state=state_text(board, self._fifos),
+                    state=state_text(board, self._fifos, self._weights),
                 )
             self._memory.wait(left)
             status = board.read(registers.STATUS)
@@ -136,6 +147,16 @@ class Dma:
                 f"board: a batch of {frames} frames must end without an error, not with: "
                 f"{errors_in(status)}; load the bitstream again, and run the self-test",
                 state=state_text(board, self._fifos),
+            )
+
+    def _check_weights(self) -> None:
+        """A reader that has failed gives no word any more: the batch would never end."""
+        found = errors_of_readers(self._board, self._weights)
+        if found:
+            raise TransferFault(
+                f"board: the weights must come from memory, not stop: {found}; load the package "
+                "again",
+                state=state_text(self._board, self._fifos, self._weights),
             )
 
     def _stop(self) -> None:

@@ -179,9 +179,15 @@ class LinuxBackEnd:
     def run(self, frames: Bytes, timeout: float, tally: Tally | None = None) -> Bytes:
         """Return the results of frames, as BackEnd.run."""
         if self._dma is None:
-            self._memory = UdmaBuffers(self._places)
-            capacity = min(self._target.buffer_bytes, self._memory.size)
-            self._dma = Dma(self, self, capacity=capacity, fifos=self._target.fifos)
+            self._memory = self._memory or UdmaBuffers(self._places)
+            target = self._target
+            self._dma = Dma(
+                self,
+                self,
+                capacity=min(target.buffer_bytes, self._memory.size) - target.weight_bytes,
+                fifos=target.fifos,
+                weights=target.weights,
+            )
         return self._dma.run(frames, timeout, tally)
 
     def allocate(self, size: int) -> UdmaBuffer:

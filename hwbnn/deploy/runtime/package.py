@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA = "hwbnn/package@1"
+SCHEMA_WEIGHTS = "hwbnn/package@2"  # with weights that must lie in memory; else the same
 MANIFEST = "manifest.json"
 KEYS = frozenset(
     "name hwbnn board build_hash clock link input output classes preprocess cycles fifos golden "
@@ -118,12 +119,13 @@ def _manifest(where: str, text: bytes) -> dict[str, Any]:
         schema = manifest.get("schema")
     except (ValueError, AttributeError) as error:
         raise PackageFault(f"{where}: {MANIFEST} must be JSON ({error}); copy it again") from error
-    if schema != SCHEMA:
+    if schema not in (SCHEMA, SCHEMA_WEIGHTS):
         raise PackageFault(
-            f"{where}: schema must be {SCHEMA}, not {schema}; use the driver that came with it "
-            "(runtime/ in the package)"
+            f"{where}: schema must be {SCHEMA} or {SCHEMA_WEIGHTS[-2:]}, not {schema}; use the "
+            "driver that came with it (runtime/ in the package)"
         )
-    missing = sorted(KEYS - set(manifest))
+    keys = KEYS if schema == SCHEMA else KEYS | {"weights"}
+    missing = sorted(keys - set(manifest))
     if missing:
         raise PackageFault(f"{where}: {MANIFEST} must have {', '.join(missing)}; make it again")
     found: dict[str, Any] = manifest

@@ -24,6 +24,7 @@ from .dma import Dma, reset
 from .errors import BoardFault, RuntimeFault
 from .target import Target
 from .uio import Interrupt, find_uio
+from .weights import stop
 
 if TYPE_CHECKING:
     from .back_end import Bytes
@@ -78,7 +79,13 @@ class PynqBackEnd:
         with _in_our_words("PYNQ"):
             self._pynq = importlib.import_module("pynq")
         self._interrupt = Interrupt(find_uio(target.uio, system=system, dev=dev))
-        self._dma = Dma(self, self, capacity=target.buffer_bytes, fifos=target.fifos)
+        self._dma = Dma(
+            self,
+            self,
+            capacity=target.frame_bytes,
+            fifos=target.fifos,
+            weights=target.weights,
+        )
 
     def load(self, bitstream: bytes | None) -> None:
         """Set the clock, load the bitstream, set the memory port; None: it is loaded already."""
@@ -161,6 +168,7 @@ class PynqBackEnd:
             return
         self._registers = self._pynq.MMIO(self._target.control_base, SPAN)
         if self.read(registers.ID) == registers.ID_VALUE:
+            stop(self)
             reset(self)
 
     def _download(self, bitstream: bytes) -> None:

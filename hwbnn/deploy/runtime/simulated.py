@@ -57,8 +57,9 @@ class SimulatedBuffer:
 class SimulatedAxi:
     """A Zynq board whose chip, memory and processor's ports are simulated.
 
-    latency: cycles from an address to its first data. stall: percent of the cycles in which a side
-    of a port that the processor has is not ready. base, size: of the memory, in bytes.
+    latency: cycles from an address to its first data; jitter: that they may come later still.
+    stall: percent of the cycles in which a side of a port that the processor has is not ready.
+    base, size: of the memory, in bytes.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class SimulatedAxi:
         program: Path,
         *,
         latency: int = 0,
+        jitter: int = 0,
         stall: int = 0,
         seed: int = 1,
         base: int = MEMORY_BASE,
@@ -76,9 +78,15 @@ class SimulatedAxi:
         self._base = base
         self._size = size or target.buffer_bytes
         self._extents: dict[int, int] = {}  # address to size
-        options = {"base": base, "memory": self._size, "latency": latency}
+        options = {"base": base, "memory": self._size, "latency": latency, "jitter": jitter}
         self._program = Program(program, {**options, "stall": stall, "seed": seed})
-        self._dma = Dma(self, self, capacity=target.buffer_bytes, fifos=target.fifos)
+        self._dma = Dma(
+            self,
+            self,
+            capacity=target.frame_bytes,
+            fifos=target.fifos,
+            weights=target.weights,
+        )
         self._owed = 0  # bytes of an answer
         self._closed = False
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Mapping, NamedTuple
 
+from .weights import Image
+
 
 class Target(NamedTuple):
     """The board behind a back end.
@@ -12,7 +14,7 @@ class Target(NamedTuple):
     build_hash: hexadecimal. clock_mhz: of the fabric; ps_clk_mhz: of the processing system's
     oscillator (Zynq). control_base: address of the registers, as the processor sees it.
     buffer_bytes: contiguous memory that the driver may take. loader: what openFPGALoader calls the
-    board. What a link has not is 0 or "".
+    board. What a link has not is 0 or "". weights: images that must lie in memory.
     """
 
     board: str
@@ -30,10 +32,11 @@ class Target(NamedTuple):
     uio: str = ""
     baud: int = 0
     loader: str = ""
+    weights: tuple[Image, ...] = ()
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> Target:
-        """Return what a manifest (`hwbnn/package@1`) says."""
+        """Return what a manifest (`hwbnn/package@1` or @2) says."""
         link, clock = manifest["link"], manifest["clock"]
         return cls(
             board=manifest["board"]["id"],
@@ -51,4 +54,15 @@ class Target(NamedTuple):
             uio=link.get("uio", ""),
             baud=int(link.get("baud", 0)),
             loader=link.get("load") or "",
+            weights=tuple(Image.of(entry) for entry in manifest.get("weights", ())),
         )
+
+    @property
+    def frame_bytes(self) -> int:
+        """Contiguous memory for frames and results: what the weights leave."""
+        return self.buffer_bytes - self.weight_bytes
+
+    @property
+    def weight_bytes(self) -> int:
+        """Contiguous memory for weights."""
+        return sum(image.room for image in self.weights)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zynq: clock of the fabric and width of its memory port, by the processing system's registers.
+"""Zynq: clock of the fabric and width of its memory ports, by the processing system's registers.
 
 Without a .hwh nobody else sets them. Zynq-7000 by UG585 (appendix B: slcr, AFI), Zynq UltraScale+
 by UG1087 (CRL_APB, AFIFM, FPD_SLCR).
@@ -73,8 +73,16 @@ def set_clock(system: Peripherals, target: Target) -> float:
 
 
 def set_port_width(system: Peripherals, target: Target) -> None:
-    """Set the memory port to the width of the bitstream's words; after the download."""
-    width, name = target.word_bytes, target.data_port
+    """Set the memory ports to the width of the bitstream's words; after the download."""
+    for name in (target.data_port, *(image.port for image in target.weights)):
+        _set_width(system, target, name)
+    if target.family == ZYNQMP:
+        shift = 8 + 2 * _number(target.control_port.replace("_FPD", ""), "M_AXI_HPM", 2)
+        system.poke(_AXI_FS, system.peek(_AXI_FS) & ~(3 << shift) | _CONTROL_32 << shift)
+
+
+def _set_width(system: Peripherals, target: Target, name: str) -> None:
+    width = target.word_bytes
     if target.family == ZYNQ7000:
         afi = _AFI_7000 + 0x1000 * _number(name, "S_AXI_HP", 4)
         if width not in (4, 8):
@@ -91,8 +99,6 @@ def set_port_width(system: Peripherals, target: Target) -> None:
     afi = _AFIFM + 0x10000 * _AFIFM_OF[short]
     for channel in (afi, afi + _WRITE_CHANNEL):
         system.poke(channel, system.peek(channel) & ~3 | _FABRIC_WIDTH[width])
-    shift = 8 + 2 * _number(target.control_port.replace("_FPD", ""), "M_AXI_HPM", 2)
-    system.poke(_AXI_FS, system.peek(_AXI_FS) & ~(3 << shift) | _CONTROL_32 << shift)
 
 
 def _clock(system: Peripherals, target: Target) -> _Clock:

