@@ -3,8 +3,9 @@
 
     python -m benchmarks residual [NETWORK-SIZE ...]
 
-Their weights are random and their batch norms calibrated, so that they compute something; what is
-measured does not depend on it. The ONNX files are kept in build/residual.
+Their weights are random, their batch norms drawn and calibrated, so that they compute something and
+the readers of a value do not share their thresholds; what is measured depends on nothing else. The
+ONNX files are kept in build/residual.
 """
 
 import sys
@@ -27,9 +28,9 @@ BOARDS = ("zcu104", "kv260")
 METHOD = "back-to-simplicity"
 CLASSES = 10
 NOTE = (
-    "Full-size networks, 10 classes, 3 channels, random calibrated weights; default folding and "
-    "clock of the board. All figures modelled, cycles by the exact engine. seconds: of each step "
-    "of one build, imports not counted. The limits are those of the board's file."
+    "Full-size networks, 10 classes, 3 channels, random weights, calibrated norms; default "
+    "folding and clock of the board. All figures modelled, cycles by the exact engine. seconds: "
+    "of each step of one build, imports not counted. The limits are those of the board's file."
 )
 
 
@@ -73,7 +74,7 @@ def _row(name: str, size: int, board: str) -> dict[str, Any]:
 
 def model_file(name: str, size: int) -> Path:
     """Return the file of a network, made if need be."""
-    path = KEPT / f"{name}-{size}.onnx"
+    path = KEPT / f"{name}-{size}-drawn.onnx"
     if path.is_file():
         return path
     import torch
@@ -86,6 +87,10 @@ def model_file(name: str, size: int) -> Path:
     network = NETWORKS[name].build(METHODS[METHOD](), (3, size, size), CLASSES)
     pixels = np.random.default_rng(0).integers(0, 256, (48, 3, size, size), np.uint8)
     with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d) and module.affine:
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.normal_(0, 0.3)
         for batch in torch.from_numpy(pixels.astype(np.float32) / 255).split(8):
             network(batch)
     KEPT.mkdir(parents=True, exist_ok=True)
