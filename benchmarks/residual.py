@@ -3,9 +3,9 @@
 
     python -m benchmarks residual [NETWORK-SIZE ...]
 
-Their weights are random and their batch norms calibrated, so that they compute something; what is
-measured does not depend on it. The ONNX files are kept in build/residual. Of networks that are not
-named the rows of earlier runs stay.
+Their weights are random, their batch norms drawn and calibrated, so that they compute something and
+the readers of a value do not share their thresholds; what is measured depends on nothing else. The
+ONNX files are kept in build/residual. Of networks that are not named the rows of earlier runs stay.
 """
 
 import json
@@ -32,7 +32,7 @@ CALIBRATED = {28: (48, 8), 32: (48, 8), 224: (6, 2)}  # images for batch norms, 
 FIGURES = ("cycles", "frames/s", "latency ms", "LUT", "FF", "BRAM36", "URAM", "DSP")
 KEYS = ("network", "image", "board", *FIGURES, "fits", "seconds", "CPU s")
 NOTE = (
-    "Full-size networks, 10 classes (at 224 x 224: 1000), 3 channels, random calibrated weights; "
+    "Full-size networks, 10 classes (at 224 x 224: 1000), 3 channels, random weights, calibrated norms; "
     "default folding and clock of the board. All figures modelled, cycles by the exact engine. "
     "seconds: of each step of one build, imports not counted, on a machine that others use; CPU s: "
     "of the whole build. The limits are those of the board's file."
@@ -94,7 +94,7 @@ def _row(name: str, size: int, board: str) -> dict[str, Any]:
 
 def model_file(name: str, size: int) -> Path:
     """Return the file of a network, made if need be."""
-    path = KEPT / f"{name}-{size}.onnx"
+    path = KEPT / f"{name}-{size}-drawn.onnx"
     if path.is_file():
         return path
     import torch
@@ -108,6 +108,10 @@ def model_file(name: str, size: int) -> Path:
     images, batch = CALIBRATED[size]
     pixels = np.random.default_rng(0).integers(0, 256, (images, 3, size, size), np.uint8)
     with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d) and module.affine:
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.normal_(0, 0.3)
         for part in torch.from_numpy(pixels.astype(np.float32) / 255).split(batch):
             network(part)
     KEPT.mkdir(parents=True, exist_ok=True)

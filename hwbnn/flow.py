@@ -29,7 +29,8 @@ from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.unit import Family
-from hwbnn.passes import cheapest_folding, fastest_folding, fold, lower
+from hwbnn.passes import carry, cheapest_folding, fastest_folding, fold, lower
+from hwbnn.passes.carry import Carried, check_equal
 from hwbnn.passes.fit import Searched, UnreachableTargetError
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml
 from hwbnn.passes.size_fifos import Sizing, with_depths
@@ -99,7 +100,8 @@ class BuildResult:
     config: BuildConfig
     clock_mhz: float
     model_sha256: str = ""
-    graph: Graph | None = None
+    graph: Graph | None = None  # once lowered, with what dense connections carry
+    carried: tuple[Carried, ...] = ()
     design: Design | None = None
     searched: Searched | None = None
     fifos: Mapping[str, int] = field(default_factory=dict)  # depths that the user gave
@@ -155,7 +157,14 @@ def _import(result: BuildResult) -> BuildResult:
 
 
 def _lower(result: BuildResult) -> BuildResult:
-    return replace(result, design=lower(graph_of(result)))
+    given = graph_of(result)
+    graph, carried = carry(given, family=result.config.board.cost_family)
+    if graph is not given:
+        check_equal(graph, given, frames := frames_of(result)[:GOLDEN_FRAMES])
+        detail = f"{len(frames)} frames: every output equal"
+        checked = Check("dense connections", "the integers themselves", detail)
+        result = replace(result, graph=graph, checks=(*result.checks, checked))
+    return replace(result, carried=carried, design=lower(graph))
 
 
 def _fold(result: BuildResult) -> BuildResult:

@@ -5,7 +5,7 @@ import importlib.metadata
 
 from hwbnn import flow
 from hwbnn.emit.file_set import FileSet
-from hwbnn.emit.report import FifoProof, Findings, FoldingProof, Json, report
+from hwbnn.emit.report import Connections, FifoProof, Findings, FoldingProof, Json, report
 from hwbnn.emit.report_files import report_files
 from hwbnn.emit.report_routed import routed
 from hwbnn.ir.text import design_text, graph_text
@@ -26,6 +26,9 @@ def report_of(result: flow.BuildResult) -> Json:
             performance=result.performance,
             trace=result.trace,
             slowdown=None if result.slowdown is None else str(result.slowdown),
+            connections=tuple(
+                Connections(c.joins, c.what, c.integers, c.chosen) for c in result.carried
+            ),
             folding=_folding_proof(result),
             fifo_sizing=_fifo_proof(result),
             cosimulated=result.cosimulated,

@@ -3,8 +3,9 @@
 
 `python -m tests.battery --networks 200`: model = interpreter = RTL, engine = RTL cycle by cycle,
 for every network; HLS C++ = model for some. A seed makes a network, its folding, FIFOs and stalls.
-`--branches`: networks with residual and dense connections instead of chains, with sized FIFOs: a
-word less in any one of them is slower, or stops, in the engine; in the RTL, too, for some.
+`--branches`: networks with residual and dense connections instead of chains, every second one with
+a dense block; what dense connections carry is drawn too. FIFOs are sized: a word less in any one of
+them is slower, or stops, in the engine; in the RTL, too, for some.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from hwbnn.tools.proof import Comparison, compare_many
 from tests.cnn_models import random_cnn_model
 from tests.dag_designs import a_word_less, full_speed
 from tests.dag_models import random_dag_model
+from tests.dense_graphs import in_some_form
 
 IMAGES = 16  # through model and interpreter
 FRAMES = 3  # through the RTL
@@ -48,18 +50,23 @@ EVERY = 5  # of how many networks one is compiled as HLS C++
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A random model, imported and checked, as a random design."""
+    """A random model, imported and checked, as a random design.
+
+    carried: what the dense blocks of the design hold, where not integers.
+    """
 
     seed: int
     features: str
     graph: Graph
     job: Job
+    carried: tuple[str, ...] = ()
 
 
 def network(seed: int, *, branches: bool = False) -> Network:
     """Make a network; its integers are the model's own on random images, or this raises."""
     rng = np.random.default_rng([seed, 77])
-    made = random_dag_model(seed) if branches else random_cnn_model(seed)
+    dense = seed % 2 == 1
+    made = random_dag_model(seed, block=dense) if branches else random_cnn_model(seed)
     graph = import_model(made.model, name=f"net{seed}")
     images = rng.integers(0, 256, (IMAGES, int(np.prod(graph.input_shape))))
     host = graph.host_part
@@ -69,8 +76,9 @@ def network(seed: int, *, branches: bool = False) -> Network:
     expected = Oracle(made.model).run(images, graph.preprocess)
     np.testing.assert_array_equal(floats, expected, err_msg=f"seed {seed}: {made.features}")
     source, sink = (Gate(seed + side, *STALLS[rng.integers(len(STALLS))]) for side in (0, 999))
-    job = Job(random_design(graph, rng, sized=branches), frames[:FRAMES], source, sink)
-    return Network(seed, made.features, graph, job)
+    lowered, carried = in_some_form(graph, rng) if rng.random() < 0.75 else (graph, [])
+    job = Job(random_design(lowered, rng, sized=branches), frames[:FRAMES], source, sink)
+    return Network(seed, made.features, graph, job, tuple(carried))
 
 
 def random_design(graph: Graph, rng: np.random.Generator, *, sized: bool = False) -> Design:
@@ -174,6 +182,7 @@ def battery(seeds: range, *, branches: bool) -> Iterator[dict[str, Any]]:
             yield {
                 "seed": made.seed,
                 "features": made.features,
+                "carried": "; ".join(made.carried),
                 "units": len(design.instances),
                 "cycles": comparison.cycles,
                 "output beats": comparison.beats,
@@ -198,6 +207,7 @@ def main() -> None:
         print(f"seed {row['seed']}: {row['FIFO events']:,} events equal ({row['features']})")
     events, beats = (sum(row[key] for row in rows) for key in ("FIFO events", "output beats"))
     chosen = " --branches" if options.branches else ""
+    ranks = sum(bool(row["carried"]) for row in rows)
     record(
         "battery_branches" if options.branches else "battery",
         rows,
@@ -206,7 +216,8 @@ def main() -> None:
         note=f"{len(rows)} random networks: model = interpreter on {IMAGES} images each, "
         f"interpreter = RTL on {FRAMES} frames ({beats:,} output beats), engine = RTL on every "
         f"one of {events:,} FIFO events by its cycle: 0 differences. HLS: C simulation = "
-        "interpreter, too." + (LEAST if options.branches else ""),
+        f"interpreter, too. Dense connections of {ranks} carry ranks, the interpreter integers."
+        + (LEAST if options.branches else ""),
     )
 
 

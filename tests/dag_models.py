@@ -43,9 +43,9 @@ class Value:
         return self.height, self.width
 
 
-def random_dag_model(seed: int) -> RandomModel:
-    """Draw a network of a few joins on images up to 8 x 8 x 3."""
-    return _Draw(seed).network()
+def random_dag_model(seed: int, *, block: bool = False) -> RandomModel:
+    """Draw a network of a few joins on images up to 8 x 8 x 3; block: and a dense block."""
+    return _Draw(seed).network(block=block)
 
 
 class _Draw:
@@ -118,10 +118,7 @@ class _Draw:
         """Quantize a value: to signs, to a few bits, or to those that are given."""
         value = replace(value, even=True)
         if step is None and self.chance(0.4):
-            scale = 2.0 ** self.integer(-1, 1)
-            x = self.build.quantizer("BipolarQuant", value.x, self.constant(scale))
-            levels = np.array([-scale, scale])
-            return replace(value, x=x, spread=scale, step=scale, most=1, levels=levels, unit=scale)
+            return self.signs(value)
         if step is None and self.chance(0.2):
             return self.thresholds(value)
         bits = bits or self.integer(1, 4)
@@ -136,6 +133,13 @@ class _Draw:
         levels = np.array([-step, step]) if signed and bits == 1 else levels
         most, spread = float(np.abs(levels).max() / step), float(np.abs(levels).mean())
         return replace(value, x=x, spread=spread, step=step, most=most, levels=levels, unit=step)
+
+    def signs(self, value: Value) -> Value:
+        """Quantize a value to one bit."""
+        scale = 2.0 ** self.integer(-1, 1)
+        x = self.build.quantizer("BipolarQuant", value.x, self.constant(scale))
+        levels = np.array([-scale, scale])
+        return replace(value, x=x, spread=scale, step=scale, most=1, levels=levels, unit=scale)
 
     def thresholds(self, value: Value) -> Value:
         """FINN's quantizer; its levels may lie between the multiples of its scale."""
@@ -305,6 +309,19 @@ class _Draw:
         self.concat(value, self.conv(value, self.integer(1, 4), kernel=3))
         self.note("dense layer")
 
+    def block(self) -> None:
+        """Dense layers one behind another, each with signs of its own of all before it."""
+        value = self.any(self.values[1:])
+        for _ in range(self.integer(2, 4)):
+            bits = replace(self.signs(self.norm(value)), even=True)
+            value = self.concat(value, self.conv(bits, self.integer(1, 4), kernel=3))
+        self.note("dense block")
+        if self.chance(0.5):  # many levels, as a transition's
+            step, width = 2.0 ** self.integer(-4, -2), self.integer(5, 8)
+            levels = self.keep(self.quantized(self.norm(value), step=step, bits=width), value)
+            if min(levels.size) >= 2 and self.chance(0.7):
+                self.max_pool(levels)
+
     def grow(self) -> None:
         """Draw one more value."""
         kind = self.choice(
@@ -375,12 +392,14 @@ class _Draw:
         weights, *_ = draw_weights(self.rng, self.build, (outputs, channels), matrix=True)
         return Value(self.build.node("MatMul", x, weights), outputs, 1, 1, 1.0)
 
-    def network(self) -> RandomModel:
+    def network(self, *, block: bool) -> RandomModel:
         preprocess = self.input()
         first = self.values[0]
         self.conv(first, self.integer(2, 5))
         for _ in range(self.integer(3, 9)):
             self.grow()
+        if block:
+            self.block()
         end = self.ending()
         shape = [1, first.channels, first.height, first.width]
         output = (end.x, TensorProto.FLOAT, [1, end.channels])

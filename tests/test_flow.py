@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from rich.console import Console
 
@@ -22,6 +23,7 @@ from hwbnn.passes.folding_file import to_toml
 from hwbnn.proving import prove
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.step import Goal, Proof, Step
+from tests.dag_models import random_dag_model
 
 
 @pytest.fixture
@@ -311,3 +313,18 @@ def test_fifos_that_slow_a_design_are_named(config: BuildConfig, tmp_path: Path)
     text = report_of(result)["bottleneck"]["text"]
     assert text.startswith("FIFOs keep the design below its folding's speed: a frame every")
     assert "; deepen " in text
+
+
+def test_what_dense_connections_carry_is_reported_and_compared(
+    config: BuildConfig, tmp_path: Path
+) -> None:
+    model = tmp_path / "dense.onnx"
+    onnx.save(random_dag_model(3, block=True).model, model)
+    lowered = build(replace(config, model=model, until=Step.LOWER))
+    ranks, integers = report_of(lowered)["connections"]
+    assert ranks["carried"].startswith("ranks") and 0 < ranks["chosen"] < ranks["integers"]
+    assert (integers["carried"], integers["integers"]) == ("integers", 0)
+    assert [check.name for check in lowered.checks] == ["integers", "dense connections"]
+    imported = build(replace(config, model=model, until=Step.IMPORT))
+    before, after = (files_of(result).files["graph.txt"] for result in (imported, lowered))
+    assert b"_rank: UINT" in after and b"_rank: " not in before

@@ -58,6 +58,20 @@ class Synthesised:
 
 
 @dataclass(frozen=True)
+class Connections:
+    """What a dense block carries between its layers (hwbnn.passes.carry.Carried).
+
+    values: the concatenations. integers, chosen: prices in LUTs of what differs between the two
+    forms, memories included; 0 if integers stay.
+    """
+
+    values: tuple[str, ...]
+    carried: str
+    integers: float
+    chosen: float
+
+
+@dataclass(frozen=True)
 class FoldingProof:
     """What the search of foldings proved (hwbnn.passes.fit.Certificate)."""
 
@@ -90,6 +104,7 @@ class Findings:
     board: Board
     clock_mhz: float
     design: Design | None = None
+    connections: tuple[Connections, ...] = ()
     folding: FoldingProof | None = None
     fifo_sizing: FifoProof | None = None
     performance: Performance | None = None
@@ -128,6 +143,8 @@ def report(findings: Findings) -> Json:
             found["streamed_weights"] = streamed_weights(
                 design, board, period=period, clock_mhz=clock
             )
+    if findings.connections:
+        found["connections"] = [_connections(each) for each in findings.connections]
     if findings.folding is not None:
         found["folding"] = {**asdict(findings.folding), "text": _folding_text(findings.folding)}
     if findings.fifo_sizing is not None:
@@ -149,6 +166,16 @@ def figure(value: float, unit: str, origin: Origin = Origin.MODELLED) -> Json:
     """Return a figure as it stands in the report."""
     exact = int(value) if value == int(value) else round(value, 6)
     return {"value": exact, "unit": unit, "origin": origin.value}
+
+
+def _connections(found: Connections) -> Json:
+    text = f"Connections of {found.values[0]} to {found.values[-1]} carry {found.carried}"
+    if found.integers:
+        text += (
+            f": {found.chosen:,.0f} LUTs, memories included, instead of {found.integers:,.0f} "
+            "with integers (modelled)"
+        )
+    return {**asdict(found), "text": f"{text}."}
 
 
 def _input(graph: Graph) -> Json:

@@ -2,9 +2,10 @@
 """Passes: Graph to Design, and Design to Design."""
 
 from hwbnn.passes.adapt import adapt
+from hwbnn.passes.carry import carry
 from hwbnn.passes.fit import cheapest_folding, fastest_folding
 from hwbnn.passes.fold import fold
 from hwbnn.passes.lower import lower
 from hwbnn.passes.size_fifos import size_fifos
 
-__all__ = ["adapt", "cheapest_folding", "fastest_folding", "fold", "lower", "size_fifos"]
+__all__ = ["adapt", "carry", "cheapest_folding", "fastest_folding", "fold", "lower", "size_fifos"]

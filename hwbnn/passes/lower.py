@@ -55,27 +55,27 @@ def lower(graph: Graph) -> Design:
     A value that several operators read goes through a Fork.
     """
     verify_graph(graph)
-    lines = _lines(graph)
+    lines = even_lines(graph, graph.ops)
     made = _Wiring(graph, lines)
     skipped: set[str] = set()
     for op in graph.ops[1:]:
         if op.name in skipped:
             continue
-        follower = _fusible(graph, op, lines)
+        follower = fusible(graph, op, lines)
         if follower is not None:
             skipped.add(follower.name)
-        made.add(op, _units(graph, op, follower, lines), gives=follower or op)
+        made.add(op, units_of(graph, op, follower, lines), gives=follower or op)
     return made.design()
 
 
 Lines: TypeAlias = Mapping[str, EvenSteps]
 
 
-def _lines(graph: Graph) -> Lines:
-    """Return the staircases, by name, that a multiplication takes the place of."""
+def even_lines(graph: Graph, among: Iterable[Op]) -> Lines:
+    """Return those of some staircases, by name, that a multiplication takes the place of."""
     found = {
         op.name: even_steps(op, *graph.range_of(op.source))
-        for op in graph.ops
+        for op in among
         if isinstance(op, Staircase) and not _tabulated(graph[op.source].dtype, op)
     }
     return {
@@ -94,7 +94,7 @@ class _Wiring:
         self.edges: list[Edge] = []
         self.free: dict[str, list[tuple[End | None, Stream]]] = {}
         first = next(op for op in graph.ops[1:] if graph.input.name in op.sources)
-        units = _units(graph, first, _fusible(graph, first, lines), lines)
+        units = units_of(graph, first, fusible(graph, first, lines), lines)
         entering = next(iter(units))[1].inputs[0]
         self._give(graph.input, None, entering)
 
@@ -142,7 +142,7 @@ def _edge_name(end: End | None) -> str:
     return f"{end.instance}_out" + (f"_{end.port}" if end.port else "")
 
 
-def _fusible(graph: Graph, op: Op, lines: Lines) -> Staircase | None:
+def fusible(graph: Graph, op: Op, lines: Lines) -> Staircase | None:
     """Return the staircase that a product can take in: its only reader."""
     readers = graph.readers(op.name)
     if isinstance(op, Dense | Conv) and len(readers) == 1 and op.name != graph.output:
@@ -154,7 +154,7 @@ def _fusible(graph: Graph, op: Op, lines: Lines) -> Staircase | None:
     return None
 
 
-def _units(
+def units_of(
     graph: Graph, op: Op, follower: Staircase | None, lines: Lines
 ) -> Iterator[tuple[str, Unit]]:
     """Return the units of an operator, in the order of the data, each with its name's ending."""

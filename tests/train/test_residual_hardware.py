@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Residual and dense networks as trained: PyTorch = integers = RTL, cycle for cycle, = HLS C++."""
+"""Residual and dense networks as trained: PyTorch = integers = RTL, cycle for cycle, = HLS C++.
+
+The dense connections of the RTL and the HLS carry ranks.
+"""
 
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from hwbnn.train.methods import METHODS
 from hwbnn.train.networks.densenet import BinaryDenseNet
 from hwbnn.train.networks.resnet_e import ResNetE
 from hwbnn.units import Add, Concat, Fork, Rescale, SumPool
+from tests.dense_graphs import in_some_form
 
 SIZES = {"densenet": 8, "resnet": 10}  # 10, 5, 3, 2: means of odd images, too
 CYCLES = 4096
@@ -60,7 +64,9 @@ def test_integers_are_the_network(exported: tuple[str, Path]) -> None:
 def test_hardware_is_the_network(exported: tuple[str, Path], tmp_path: Path) -> None:
     kind, path = exported
     graph = import_model(load_model(path), name=kind)
-    design = whole_frame.folded(graph, target_cycles=CYCLES)
+    carried, forms = in_some_form(graph, np.random.default_rng(0))
+    assert bool(forms) == (kind == "densenet")
+    design = whole_frame.folded(carried, target_cycles=CYCLES)
     units = {type(instance.unit) for instance in design.instances}
     assert {Fork, Rescale, JOINS[kind]} <= units
     pools = [i.unit for i in design.instances if isinstance(i.unit, SumPool)]
