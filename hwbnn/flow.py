@@ -31,7 +31,7 @@ from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.unit import Family
 from hwbnn.passes import carry, cheapest_folding, fastest_folding, fold, lower
 from hwbnn.passes.carry import Carried, check_equal
-from hwbnn.passes.fit import Searched, UnreachableTargetError
+from hwbnn.passes.fit import MisfitError, Searched, UnreachableTargetError
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml
 from hwbnn.passes.size_fifos import Sizing, with_depths
 from hwbnn.passes.stream_weights import (
@@ -39,6 +39,7 @@ from hwbnn.passes.stream_weights import (
     check_bandwidth,
     check_streams,
     fold_streaming,
+    streamed,
 )
 from hwbnn.passes.whole_folds import check_whole, whole_folds
 from hwbnn.schema import read_file
@@ -167,7 +168,8 @@ def _lower(result: BuildResult) -> BuildResult:
     return replace(result, carried=carried, design=lower(graph))
 
 
-def _fold(result: BuildResult) -> BuildResult:
+def _fold(result: BuildResult, least: int = 0) -> BuildResult:
+    """Fold; the weights of `least` layers at the least come from memory."""
     config, design, board = result.config, design_of(result), result.config.board
     family = board.cost_family
     _check_one_choice(config)
@@ -178,7 +180,7 @@ def _fold(result: BuildResult) -> BuildResult:
             check_whole(folded)
         check_streams(folded, _memory(result))
         return replace(result, design=folded, fifos=given.fifos)
-    found = fold_streaming(design, _memory(result), fold=partial(_search, result))
+    found = fold_streaming(design, _memory(result), fold=partial(_search, result), least=least)
     if Backend.FINN in config.backends:  # what was proved is not of these folds
         return replace(result, design=whole_folds(found.design))
     return replace(result, design=found.design, searched=found)
@@ -290,6 +292,11 @@ def _fifo(result: BuildResult) -> BuildResult:
             searched, sizing = fitted(result.searched, board, memory)
         except UnreachableTargetError as error:
             raise _as_asked(result, error) from error
+        except MisfitError as error:  # one layer more out of memory
+            try:
+                return _fifo(_fold(_lower(result), len(streamed(design_of(result))) + 1))
+            except MisfitError:
+                raise error from None
         return replace(result, design=sizing.design, searched=searched, sizing=sizing)
     sizing = sized(design_of(result), board, memory)
     design = with_depths(sizing.design, dict(result.fifos), family=board.cost_family)

@@ -154,6 +154,8 @@ def test_only_what_does_not_fit_streams() -> None:
     large = Resources(lut=2000, ff=8000, bram=2, dsp=10)
     roomy = fold_streaming(design, MEMORY, fold=mlp_fold(large))
     assert not streamed_layers(roomy.design)
+    forced = fold_streaming(design, MEMORY, fold=mlp_fold(large), least=2)
+    assert streamed_layers(forced.design) == ["fc0", "fc1"]
     small = Resources(lut=300, ff=8000, bram=0.5, dsp=10)
     one = fold_streaming(design, MEMORY, fold=mlp_fold(small))
     assert streamed_layers(one.design) == ["fc0"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design
 from hwbnn.ir.unit import Family, Resources
-from hwbnn.passes.fit import Searched, UnreachableTargetError, amounts
+from hwbnn.passes.fit import MisfitError, Searched, UnreachableTargetError, amounts
 from hwbnn.passes.search_space import in_parts
 from hwbnn.passes.size_fifos import EFFORT, Sizing
 
@@ -48,7 +48,7 @@ def fit_sized(
             searched = error.instead
         except ConfigError:
             break
-    raise ConfigError(f"{searched.design.name}: {first}; no folding was found that fits")
+    raise MisfitError(f"{searched.design.name}: {first}; no folding was found that fits")
 
 
 def _left(searched: Searched, cost: Resources, limit: Resources) -> Resources:

@@ -12,6 +12,7 @@ from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.unit import Family
 from hwbnn.passes.cut_search import CutSearch
 from hwbnn.passes.steps import Step, buffer_steps, cheapest_fifo, fifo_steps
+from hwbnn.passes.willing_sources import LEAST, with_sources, without_sources
 from hwbnn.sim.paced import Paced
 from hwbnn.sim.schedule import schedule
 
@@ -51,6 +52,18 @@ def size(design: Design, *, family: Family = Family.XC7, effort: int | None = No
     In its memory a FIFO is as shallow as full speed allows. `effort`, in
     firings that are simulated, limits the search.
     """
+    inner = without_sources(design)
+    if len(inner.instances) == len(design.instances):
+        return _size(design, family, effort)
+    found = _size(inner, family, effort)
+    whole = with_sources(found.design, design, family=family)
+    names = {edge.name for edge in inner.edges}
+    streams = [edge.stream for edge in design.edges if edge.name not in names]
+    bits = sum(fifo_steps(stream, family, enough=LEAST)[0].bits for stream in streams)
+    return replace(found, design=whole, bits=found.bits + bits, bound=found.bound + bits)
+
+
+def _size(design: Design, family: Family, effort: int) -> Sizing:
     paced = Paced(design, design.bound)
     effort = max(EFFORT, EFFORT_FRAMES * paced.frame) if effort is None else effort
     search = CutSearch(paced, _steps(design, family), effort=effort)

@@ -46,31 +46,35 @@ class WeightMemory:
 Fold = Callable[[Design, int], Searched]
 
 
-def fold_streaming(design: Design, memory: WeightMemory, *, fold: Fold) -> Searched:
+def fold_streaming(design: Design, memory: WeightMemory, *, fold: Fold, least: int = 0) -> Searched:
     """Fold with all weights on the chip; if nothing fits, with the fewest layers that stream.
 
     fold: folds a design to no fewer cycles a frame than it is told; MisfitError if it cannot.
+    least: layers that stream in any case; MisfitError if there are not so many.
     """
-    try:
-        return fold(design, 1)
-    except MisfitError as error:
-        missing = error
-    candidates = _largest_first(design)[: len(memory.ports)]
-    for count in range(1, len(candidates) + 1):
+    candidates, missing = _largest_first(design)[: len(memory.ports)], None
+    for count in range(least, len(candidates) + 1):
         chosen = candidates[:count]
         streams = stream(design, [instance.name for instance in chosen])
-        least = memory.cycles(sum(_frame_bytes(instance) for instance in chosen))
+        cycles = memory.cycles(sum(_frame_bytes(instance) for instance in chosen))
         try:
-            return fold(streams, max(1, int(least)))
+            return fold(streams, max(1, int(cycles)))
         except MisfitError as error:
             missing = error
+    if missing is None:
+        raise MisfitError(f"{design.name}: {least} layers must be able to stream; there are fewer")
     if not candidates:
         why = "no memory port for weights" if not memory.ports else "no layer that can stream"
-        raise ConfigError(f"{missing}; {memory.board} has {why}")
+        raise MisfitError(f"{missing}; {memory.board} has {why}")
     names = ", ".join(instance.name for instance in candidates)
-    raise ConfigError(
+    raise MisfitError(
         f"{missing}; that is with the weights of {len(candidates)} layers ({names}) out of memory"
     )
+
+
+def streamed(design: Design) -> list[str]:
+    """Return the layers whose weights stream."""
+    return [i.name for i in design.instances if i.unit.knobs.weight_style is Style.STREAM]
 
 
 def stream(design: Design, layers: Collection[str]) -> Design:
