@@ -13,6 +13,7 @@ from rich.console import Console
 from hwbnn.board import find_board
 from hwbnn.cli.tables import report_tables
 from hwbnn.emit.report import Json, Synthesised
+from hwbnn.emit.shell import core_cost, shell_cost
 from hwbnn.errors import ConfigError, MismatchError
 from hwbnn.flow import BuildConfig, BuildResult, build, frames_of
 from hwbnn.ir.unit import Resources
@@ -66,8 +67,8 @@ def test_default_folding_keeps_up_with_a_slow_line_and_no_more(config: BuildConf
 def test_default_folding_is_slower_on_a_board_that_is_too_small(config: BuildConfig):
     board = config.board
     full, serial = build(config), build(replace(config, target_cycles=10**6))
-    most, least = (r.design.resources(board.cost_family).lut for r in (full, serial) if r.design)
-    lut = int((0.9 * least + 0.1 * most) / board.limits.lut) + 1
+    most, least = (core_cost(r.design, board).lut for r in (full, serial) if r.design)
+    lut = int((0.9 * least + 0.1 * most + shell_cost(board).lut) / board.limits.lut) + 1
     counts = board.resources.model_copy(update={"lut": lut})
     small = build(replace(config, board=board.model_copy(update={"resources": counts})))
     assert small.performance is not None
@@ -258,7 +259,8 @@ def test_target_that_no_folding_reaches(config: BuildConfig):
     graph = build(replace(config, until=Step.LOWER)).design
     assert graph is not None
     board = config.board
-    counts = board.resources.model_copy(update={"lut": 600})
+    shell = shell_cost(board).lut + 15 * len(graph.edges)  # with the monitors
+    counts = board.resources.model_copy(update={"lut": int(600 + shell / board.limits.lut)})
     small = replace(config, board=board.model_copy(update={"resources": counts}))
     best = build(small).design
     assert best is not None
