@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.record import record
 from hwbnn import flow
 from hwbnn.board import find_board
+from hwbnn.emit.shell import core_cost, room
 from hwbnn.errors import HwbnnError
 from hwbnn.step import Step
 
@@ -67,7 +68,7 @@ def _row(name: str, size: int, board: str) -> dict[str, Any]:
         round(cost.dsp),
     )
     seconds = ", ".join(f"{step} {took:.1f}" for step, took in result.seconds)
-    fits = "yes" if cost.within(config.board.limit) else "no, with sized FIFOs"
+    fits = "yes" if core_cost(design, config.board).within(room(config.board)) else "no"
     return row | dict(zip(keys, figures, strict=True)) | {"fits": fits, "seconds": seconds}
 
 
