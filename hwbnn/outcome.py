@@ -5,10 +5,13 @@ import importlib.metadata
 
 from hwbnn import flow
 from hwbnn.emit.file_set import FileSet
-from hwbnn.emit.report import Connections, FifoProof, Findings, FoldingProof, Json, report
+from hwbnn.emit.report import Connections, FifoProof, Findings, Json, report
 from hwbnn.emit.report_files import report_files
+from hwbnn.emit.report_folding import FoldingBound, FoldingProof
 from hwbnn.emit.report_routed import routed
+from hwbnn.emit.shell import room
 from hwbnn.ir.text import design_text, graph_text
+from hwbnn.passes.fit import kept_free
 from hwbnn.passes.folding_file import to_toml
 
 
@@ -40,11 +43,26 @@ def report_of(result: flow.BuildResult) -> Json:
     )
 
 
-def _folding_proof(result: flow.BuildResult) -> FoldingProof | None:
-    proof = None if result.searched is None else result.searched.certificate
-    if proof is None:
+def _folding_proof(result: flow.BuildResult) -> FoldingProof | FoldingBound | None:
+    found = result.searched
+    if found is None:
         return None
-    return FoldingProof(proof.target, proof.share, proof.reason, proof.choices)
+    kept = kept_free(found.room, room(result.config.board))
+    if found.certificate is not None:
+        proof = found.certificate
+        return FoldingProof(proof.target, proof.share, proof.reason, proof.choices, kept)
+    if found.bound is None:
+        return None
+    bound = found.bound
+    return FoldingBound(
+        target=bound.target,
+        cycles=bound.cycles,
+        share=bound.share,
+        found=bound.found,
+        now=found.cycles,
+        choices=bound.choices,
+        kept=kept,
+    )
 
 
 def _fifo_proof(result: flow.BuildResult) -> FifoProof | None:

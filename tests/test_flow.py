@@ -261,8 +261,8 @@ def test_target_that_no_folding_reaches(config: BuildConfig):
     graph = build(replace(config, until=Step.LOWER)).design
     assert graph is not None
     board = config.board
-    lut = round(600 + shell_cost(board).lut / board.limits.lut)
-    counts = board.resources.model_copy(update={"lut": lut})
+    shell = shell_cost(board).lut + 15 * len(graph.edges)  # with the monitors
+    counts = board.resources.model_copy(update={"lut": int(600 + shell / board.limits.lut)})
     small = replace(config, board=board.model_copy(update={"resources": counts}))
     best = build(small).design
     assert best is not None

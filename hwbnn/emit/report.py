@@ -7,8 +7,10 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from hwbnn.board import Board
+from hwbnn.emit.report_folding import FoldingBound, FoldingProof, folding_section
 from hwbnn.emit.report_weights import streamed_weights
 from hwbnn.emit.roofline import ASSUMPTION, Limit, Roofline, roofline
+from hwbnn.emit.shell import monitor_cost, shell_cost
 from hwbnn.ir.design import Design, Edge, Instance
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Permute
@@ -72,16 +74,6 @@ class Connections:
 
 
 @dataclass(frozen=True)
-class FoldingProof:
-    """What the search of foldings proved (hwbnn.passes.fit.Certificate)."""
-
-    target: int
-    share: float
-    reason: str
-    choices: int
-
-
-@dataclass(frozen=True)
 class FifoProof:
     """Bits of all FIFOs and window buffers as sized, and the least that full speed needs, proved.
 
@@ -105,7 +97,7 @@ class Findings:
     clock_mhz: float
     design: Design | None = None
     connections: tuple[Connections, ...] = ()
-    folding: FoldingProof | None = None
+    folding: FoldingProof | FoldingBound | None = None
     fifo_sizing: FifoProof | None = None
     performance: Performance | None = None
     trace: Trace | None = None
@@ -146,7 +138,7 @@ def report(findings: Findings) -> Json:
     if findings.connections:
         found["connections"] = [_connections(each) for each in findings.connections]
     if findings.folding is not None:
-        found["folding"] = {**asdict(findings.folding), "text": _folding_text(findings.folding)}
+        found["folding"] = folding_section(findings.folding)
     if findings.fifo_sizing is not None:
         sizing = findings.fifo_sizing
         found["fifo_sizing"] = {**asdict(sizing), "text": _sizing_text(sizing)}
@@ -211,15 +203,6 @@ def _layer(instance: Instance, design: Design, findings: Findings) -> Json:
     return found
 
 
-def _folding_text(proof: FoldingProof) -> str:
-    return (
-        f"Proved among {proof.choices:,} foldings of the layers, with every converter and FIFO "
-        f"between them: none of at most {proof.target:,} cycles a frame takes a smaller share of "
-        f"the board's limits (LUTs, BRAMs and DSPs together {proof.share:.1%}). "
-        f"The target is {proof.target:,} cycles: {proof.reason}."
-    )
-
-
 def _sizing_text(proof: FifoProof) -> str:
     text = f"FIFOs and window buffers hold {proof.bits:,} bits"
     if proof.bits == proof.bound:
@@ -260,6 +243,7 @@ def _fifo(edge: Edge, board: Board, trace: Trace | None) -> Json:
 
 def _resources(design: Design, board: Board, synthesised: Synthesised | None) -> Json:
     modelled = design.resources(board.cost_family)
+    shell = shell_cost(board) + monitor_cost(design, board.cost_family)
     fifos = sum((e.fifo.resources(board.cost_family) for e in design.edges), Resources())
     found: Json = {
         "modelled": _counts(modelled),
@@ -267,7 +251,8 @@ def _resources(design: Design, board: Board, synthesised: Synthesised | None) ->
         "limit": _counts(board.limit),
         "board": {kind: getattr(board.resources, kind) for kind in _kinds(board)},
         "bram_kbit": board.resources.bram_kbit,
-        "fits": (synthesised.total if synthesised else modelled).within(board.limit),
+        "shell": _counts(shell),
+        "fits": ((synthesised.total if synthesised else modelled) + shell).within(board.limit),
     }
     if synthesised is not None:
         found["synthesised"] = _counts(synthesised.total)

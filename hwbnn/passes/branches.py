@@ -54,6 +54,15 @@ class Misfit:
     proved: bool
 
 
+@dataclass(frozen=True)
+class _Paced:
+    """The fewest cycles found, and a design of so many, None if nothing fits; the fewest proved."""
+
+    pace: int
+    picks: Picks | None
+    proved: int
+
+
 class Branches:
     """The choices of one design, and the searches among them. limit: for which bounds hold.
 
@@ -84,45 +93,46 @@ class Branches:
         how slow a choice is worth a look at all.
         """
         coarse = self._coarse.network(self._coarse.slowest)
-        rough, _ = self._paces(coarse, floor, room)
-        slowest = self._costs.slowest if rough is None else rough
+        rough = self._paces(coarse, floor, room)
+        slowest = self._costs.slowest if rough.picks is None else rough.pace
         network = self._costs.network(slowest)
-        pace, proved = self._paces(network, floor, room)
-        if pace is None:
-            return _misfit(network, settle(network, self._task(slowest, room)))
-        task = self._task(pace, room)
+        found = self._paces(network, floor, room)
+        if found.picks is None:
+            task = self._task(slowest, room)
+            settled = settle(network, task)
+            if rough.picks is None:
+                return _misfit(network, settled)
+            return self._branched(coarse, rough.picks, task, settled.bound, found.proved)
+        task = self._task(found.pace, room)
         settled = settle(network, task)
-        assert settled.picks is not None, "found before"
-        return self._branched(network, settled.picks, task, settled.bound, proved)
+        picks = found.picks if settled.picks is None else settled.picks
+        return self._branched(network, picks, task, settled.bound, found.proved)
 
     def _task(self, target: int, room: Resources) -> Task:
         parts = np.minimum(np.array(in_parts(room)), self._limit)
         return Task(target, self._price, parts, self._limit)
 
-    def _paces(self, network: Network, floor: int, room: Resources) -> tuple[int | None, int]:
-        """Return the fewest cycles found that fit; and those below which, proved, nothing fits."""
+    def _paces(self, network: Network, floor: int, room: Resources) -> "_Paced":
+        """Halve the numbers of cycles that a design may take, for what fits and for the proof."""
         paces = sorted({max(floor, pace) for pace in network.paces})
-        proofs: dict[int, bool] = {}  # by place among the paces
+        tried: dict[int, Settled] = {}  # by place among the paces
         raised = None
 
-        def fits(place: int) -> bool:
+        def settled(place: int) -> Settled:
             nonlocal raised
-            settled = settle(network, self._task(paces[place], room), raised=raised, cheap=False)
-            proofs[place] = settled.impossible
-            raised = settled.raised
-            return settled.picks is not None
+            if place not in tried:
+                task = self._task(paces[place], room)
+                tried[place] = settle(network, task, raised=raised, cheap=False)
+                raised = tried[place].raised
+            return tried[place]
 
-        def possible(place: int) -> bool:
-            if place not in proofs:
-                fits(place)
-            return not proofs[place]
-
-        found = _first(fits, 0, len(paces))
-        first = max((place + 1 for place, proof in proofs.items() if proof), default=0)
-        open_ = min((place for place, proof in proofs.items() if not proof), default=found)
-        proved = _first(possible, first, max(first, open_))
+        found = _first(lambda place: settled(place).picks is not None, 0, len(paces))
+        first = max((place + 1 for place, one in tried.items() if one.impossible), default=0)
+        open_ = min((place for place, one in tried.items() if not one.impossible), default=found)
+        proved = _first(lambda place: not settled(place).impossible, first, max(first, open_))
+        last = min(found, len(paces) - 1)
         fewest = paces[min(proved, len(paces) - 1)]
-        return (None, fewest) if found == len(paces) else (paces[found], fewest)
+        return _Paced(paces[last], None if found > last else tried[found].picks, fewest)
 
     def _branched(
         self, network: Network, picks: Picks, task: Task, bound: int, cycles: int | None

@@ -309,6 +309,12 @@ def _room(limit: Resources) -> str:
     return amounts(kinds, in_parts(limit))
 
 
+def kept_free(room: Resources, limit: Resources) -> str:
+    """Return what of a limit a room leaves out, as text; empty if nothing."""
+    kept = in_parts(limit.less(room))
+    return amounts((kind for kind, amount in enumerate(kept) if amount), kept)
+
+
 def amounts(kinds: Iterable[int], parts: Iterable[int]) -> str:
     """Return amounts of some resources as text."""
     given = tuple(parts)

@@ -80,5 +80,6 @@ def _too_large(design: Design, whole: Resources, limit: Resources, family: Famil
 
 def _largest(named: Iterable[tuple[str, Resources]], kind: int) -> str:
     costs = [(name, in_parts(cost)) for name, cost in named]
-    largest = sorted(costs, key=lambda pair: pair[1][kind], reverse=True)[:NAMED]
-    return ", ".join(f"{name} with {amounts([kind], cost)}" for name, cost in largest)
+    some = [pair for pair in costs if pair[1][kind]]
+    largest = sorted(some, key=lambda pair: pair[1][kind], reverse=True)[:NAMED]
+    return ", ".join(f"{name} with {amounts([kind], cost)}" for name, cost in largest) or "none"

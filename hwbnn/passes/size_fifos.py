@@ -49,8 +49,8 @@ def size(design: Design, *, family: Family = Family.XC7, effort: int | None = No
 
     Full speed: a frame every `design.bound` cycles. Counted are the bits of the memories, 32 words
     of LUTs or 512 of block RAM at a time (ECP5: 16, 512); of equal ones the cheaper by the model.
-    In its memory a FIFO is as shallow as full speed allows. `effort`, in
-    firings that are simulated, limits the search.
+    In its memory a FIFO is as shallow as full speed allows. `effort`, in firings that are
+    simulated, limits the search.
     """
     inner = without_sources(design)
     if len(inner.instances) == len(design.instances):
@@ -63,7 +63,7 @@ def size(design: Design, *, family: Family = Family.XC7, effort: int | None = No
     return replace(found, design=whole, bits=found.bits + bits, bound=found.bound + bits)
 
 
-def _size(design: Design, family: Family, effort: int) -> Sizing:
+def _size(design: Design, family: Family, effort: int | None) -> Sizing:
     paced = Paced(design, design.bound)
     effort = max(EFFORT, EFFORT_FRAMES * paced.frame) if effort is None else effort
     search = CutSearch(paced, _steps(design, family), effort=effort)

@@ -50,7 +50,7 @@ def every_design(network: Network, target: int) -> list[Picks]:
 @pytest.mark.parametrize("name", WIRING)
 def test_elimination_is_exact_and_a_bound_without_all_streams(name: str) -> None:
     found = 0
-    for seed in range(150):
+    for seed in range(80):
         rng = np.random.default_rng(seed)
         network, target = random_network(rng, WIRING[name]), int(rng.integers(5, 9))
         price = rng.integers(0, 5, len(KINDS))
@@ -64,13 +64,13 @@ def test_elimination_is_exact_and_a_bound_without_all_streams(name: str) -> None
         assert network.cycles(one.picks) <= target
         assert cheapest(within, price, target=target, most=2).price <= least, seed
         found += 1
-    assert found > 30
+    assert found > 20
 
 
 @pytest.mark.parametrize("name", WIRING)
 def test_what_is_settled_fits_and_nothing_is_below_the_bound(name: str) -> None:
     gaps, missed, reached = [], 0, set()
-    for seed in range(150):
+    for seed in range(80):
         rng = np.random.default_rng(1000 + seed)
         network, target = random_network(rng, WIRING[name]), 8
         price = np.array([7, 0, 5, 3, 1])

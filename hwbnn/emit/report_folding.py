@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Section `folding` of the report: what the search of foldings proved."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class FoldingProof:
+    """Of a chain: the folding is the cheapest (hwbnn.passes.fit.Certificate).
+
+    kept: what of the limits was kept free for what sizing the FIFOs adds, as text.
+    """
+
+    target: int
+    share: float
+    reason: str
+    choices: int
+    kept: str = ""
+
+
+@dataclass(frozen=True)
+class FoldingBound:
+    """Where streams part and meet: how near to the best (hwbnn.passes.branches.Bound).
+
+    found: the share of the folding at hand, which takes `now` cycles a frame.
+    """
+
+    target: int
+    cycles: int | None
+    share: float
+    found: float
+    now: int
+    choices: int
+    kept: str = ""
+
+
+def folding_section(proof: FoldingProof | FoldingBound) -> dict[str, Any]:
+    """Return the section: the figures, and what they say."""
+    text = _exact(proof) if isinstance(proof, FoldingProof) else _near(proof)
+    if proof.kept:
+        text += f" For what sized FIFOs add, {proof.kept} were kept free."
+    return {**asdict(proof), "text": text}
+
+
+def _exact(proof: FoldingProof) -> str:
+    return (
+        f"Proved among {proof.choices:,} foldings of the layers, with every converter and FIFO "
+        f"between them: none of at most {proof.target:,} cycles a frame takes a smaller share of "
+        f"the board's limits (LUTs, BRAMs and DSPs together {proof.share:.1%}). "
+        f"The target is {proof.target:,} cycles: {proof.reason}."
+    )
+
+
+def _near(proof: FoldingBound) -> str:
+    text = (
+        f"Proved among {proof.choices:,} foldings of the layers, with every converter and the "
+        "least FIFOs between them: "
+    )
+    if proof.cycles is not None:
+        more = proof.now / proof.cycles - 1
+        text += (
+            f"none that fits takes fewer than {proof.cycles:,} cycles a frame (this one takes "
+            f"{proof.now:,}, {_within(more)}), and "
+        )
+    more = proof.found / proof.share - 1 if proof.share > 0 else 0.0
+    return text + (
+        f"none of at most {proof.target:,} cycles that fits takes less than {proof.share:.1%} of "
+        f"the board's limits (LUTs, BRAMs and DSPs together; this one {proof.found:.1%} before "
+        f"its FIFOs are sized, {_within(more)})."
+    )
+
+
+def _within(more: float) -> str:
+    return f"within {more:.1%} of the proved bound"
