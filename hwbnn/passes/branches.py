@@ -84,31 +84,37 @@ class Branches:
         how slow a choice is worth a look at all.
         """
         coarse = self._coarse.network(self._coarse.slowest)
-        rough, _ = self._paces(coarse, floor, room)
+        rough, _, _ = self._paces(coarse, floor, room)
         slowest = self._costs.slowest if rough is None else rough
         network = self._costs.network(slowest)
-        pace, proved = self._paces(network, floor, room)
-        if pace is None:
+        pace, proved, known = self._paces(network, floor, room)
+        if pace is None or known is None:
             return _misfit(network, settle(network, self._task(slowest, room)))
         task = self._task(pace, room)
         settled = settle(network, task)
-        assert settled.picks is not None, "found before"
-        return self._branched(network, settled.picks, task, settled.bound, proved)
+        picks = known if settled.picks is None else settled.picks  # from other prices on
+        return self._branched(network, picks, task, settled.bound, proved)
 
     def _task(self, target: int, room: Resources) -> Task:
         parts = np.minimum(np.array(in_parts(room)), self._limit)
         return Task(target, self._price, parts, self._limit)
 
-    def _paces(self, network: Network, floor: int, room: Resources) -> tuple[int | None, int]:
-        """Return the fewest cycles found that fit; and those below which, proved, nothing fits."""
+    def _paces(
+        self, network: Network, floor: int, room: Resources
+    ) -> tuple[int | None, int, Picks | None]:
+        """Return the fewest cycles found that fit, those below which, proved, nothing fits, picks.
+
+        The picks are of the fewest cycles found.
+        """
         paces = sorted({max(floor, pace) for pace in network.paces})
         proofs: dict[int, bool] = {}  # by place among the paces
+        picks: dict[int, Picks | None] = {}
         raised = None
 
         def fits(place: int) -> bool:
             nonlocal raised
             settled = settle(network, self._task(paces[place], room), raised=raised, cheap=False)
-            proofs[place] = settled.impossible
+            proofs[place], picks[place] = settled.impossible, settled.picks
             raised = settled.raised
             return settled.picks is not None
 
@@ -122,7 +128,7 @@ class Branches:
         open_ = min((place for place, proof in proofs.items() if not proof), default=found)
         proved = _first(possible, first, max(first, open_))
         fewest = paces[min(proved, len(paces) - 1)]
-        return (None, fewest) if found == len(paces) else (paces[found], fewest)
+        return None if found == len(paces) else paces[found], fewest, picks.get(found)
 
     def _branched(
         self, network: Network, picks: Picks, task: Task, bound: int, cycles: int | None
