@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Graphs whose branches meet, as designs: wiring, folding unit by unit, sizing."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,8 +15,10 @@ from hwbnn.ir.dtype import signed, unsigned
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.ops import Add, Concat, Input
 from hwbnn.ir.unit import Family, Resources
-from hwbnn.passes import adapt, cheapest_folding, fastest_folding, lower
+from hwbnn.passes import adapt, branches, cheapest_folding, fastest_folding, lower
 from hwbnn.passes.fit import UnreachableTargetError, slowest_of_fastest
+from hwbnn.passes.network import Network
+from hwbnn.passes.priced import Settled, Task, settle
 from hwbnn.passes.search_space import with_least_fifos
 from hwbnn.passes.size_fifos import size
 from hwbnn.sim.engine import performance
@@ -99,6 +104,23 @@ def test_targets_are_kept_cheaply(graphs: list[Graph]) -> None:
             assert found.resources.within(PYNQ.limit)
             costs.append(found.resources.lut)
         assert costs[-1] < costs[0]
+
+
+def test_what_other_prices_found_stands(
+    graphs: list[Graph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last search, from its own prices on, may miss what fits; the one before has found it."""
+
+    def missing(network: Network, task: Task, **options: Any) -> Settled:
+        found = settle(network, task, **options)
+        return found if options else replace(found, picks=None)
+
+    design = lower(graphs[0])
+    usual = fastest_folding(design, limit=PYNQ.limit, family=XC7)
+    monkeypatch.setattr(branches, "settle", missing)
+    found = fastest_folding(design, limit=PYNQ.limit, family=XC7)
+    assert found.cycles <= usual.cycles
+    assert found.resources.within(PYNQ.limit)
 
 
 def test_what_does_not_fit(graphs: list[Graph]) -> None:
