@@ -10,7 +10,7 @@ from hwbnn.board import Board
 from hwbnn.emit.report_folding import FoldingBound, FoldingProof, folding_section
 from hwbnn.emit.report_weights import streamed_weights
 from hwbnn.emit.roofline import ASSUMPTION, Limit, Roofline, roofline
-from hwbnn.emit.shell import monitor_cost, shell_cost
+from hwbnn.emit.shell import monitor_cost, readers_cost, shell_cost
 from hwbnn.ir.design import Design, Edge, Instance
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Permute
@@ -244,6 +244,7 @@ def _fifo(edge: Edge, board: Board, trace: Trace | None) -> Json:
 def _resources(design: Design, board: Board, synthesised: Synthesised | None) -> Json:
     modelled = design.resources(board.cost_family)
     shell = shell_cost(board) + monitor_cost(design, board.cost_family)
+    shell += readers_cost(design, board)
     fifos = sum((e.fifo.resources(board.cost_family) for e in design.edges), Resources())
     found: Json = {
         "modelled": _counts(modelled),

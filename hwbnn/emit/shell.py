@@ -2,9 +2,10 @@
 """Shell cost: what a chip has besides its core (decision 8), modelled.
 
 Fitted to Yosys counts of module `accelerator` (Zynq) and `chip` (UART) around binary networks of
-one and of eight layers, whose gearboxes have words of up to 16 bits, and of hwbnn_high_water at
-depths of 2 to 2000. Routed on a ULX3S, by benchmarks/results/routed.md, the chips of tfc-w1a1 and
-cnn-w1a1 have 1235 and 1904 LUTs more than their cores.
+one and of eight layers, whose gearboxes have words of up to 16 bits, of hwbnn_high_water at depths
+of 2 to 2000, and of hwbnn_weight_reader and hwbnn_weight_control with words of 1 to 16 bytes, and 1
+to 5 of them. Routed on a ULX3S, by benchmarks/results/routed.md, the chips of tfc-w1a1 and cnn-w1a1
+have 1235 and 1904 LUTs more than their cores.
 """
 
 from hwbnn.board import AxiLink, Board
@@ -13,6 +14,9 @@ from hwbnn.ir.design import Design
 from hwbnn.ir.unit import Family, Resources
 
 _AXI = {64: Resources(lut=1135, ff=1263), 128: Resources(lut=1514, ff=1533)}  # by bits of the port
+_READER = {64: Resources(lut=375, ff=190), 128: Resources(lut=645, ff=225)}  # likewise
+_READERS = Resources(lut=230, ff=226)  # their registers: fixed, and for each of them
+_READER_REGISTERS = Resources(lut=95, ff=97)
 _UART = {
     Family.ECP5: Resources(lut=971, ff=775, bram=5),
     Family.ICE40: Resources(lut=876, ff=748, bram=5),
@@ -37,8 +41,17 @@ def monitor_cost(design: Design, family: Family) -> Resources:
     return Resources(lut=lut, ff=2.0 * bits)
 
 
+def readers_cost(design: Design, board: Board) -> Resources:
+    """Return what the readers of weights that lie in memory cost, and their registers."""
+    count = len(design.sources)
+    if not count:
+        return Resources()
+    each = _READER[board.data.bits] + _READER_REGISTERS
+    return Resources(lut=count * each.lut, ff=count * each.ff) + _READERS
+
+
 def room(board: Board) -> Resources:
-    """Return what the shell leaves of the board's limit, for a core and its monitors."""
+    """Return what the shell leaves of the board's limit, for a core, its monitors and readers."""
     limit, shell = board.limit, shell_cost(board)
     return limit.less(shell)
 
@@ -46,4 +59,5 @@ def room(board: Board) -> Resources:
 def core_cost(design: Design, board: Board) -> Resources:
     """Return what a design costs in that room."""
     family = board.cost_family
-    return design.resources(family) + monitor_cost(design, family)
+    cost = design.resources(family) + monitor_cost(design, family)
+    return cost + readers_cost(design, board)

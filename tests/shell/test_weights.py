@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from hwbnn.emit.file_set import FileSet
-from hwbnn.resources import Room, read_text
-from tests.shell.test_weights_sources import WEIGHTS, Parameters, reader
+from tests.shell.test_weights_sources import SLAVE, WEIGHTS, Parameters, reader
 
 HERE = Path(__file__).parent
 BENCH = WEIGHTS | FileSet.of(
@@ -17,12 +16,10 @@ BENCH = WEIGHTS | FileSet.of(
     }
 )
 
-SLAVE = ("hwbnn_axi_registers.sv", "hwbnn_axi_beats.sv")
-CONTROL = WEIGHTS | FileSet.of(
-    {
-        **{name: read_text(Room.RTL, f"shell/{name}") for name in SLAVE},
-        "weight_control_bench.sv": HERE.joinpath("weight_control_bench.sv").read_text(),
-    }
+CONTROL = (
+    WEIGHTS
+    | SLAVE
+    | FileSet.of({"weight_control_bench.sv": HERE.joinpath("weight_control_bench.sv").read_text()})
 )
 
 

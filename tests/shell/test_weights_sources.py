@@ -3,16 +3,26 @@
 
 import pytest
 
+from hwbnn.board import find_board
 from hwbnn.emit.file_set import FileSet
+from hwbnn.emit.shell import readers_cost
 from hwbnn.errors import ToolError
-from hwbnn.ir.unit import Family
+from hwbnn.ir.unit import Family, Resources
+from hwbnn.passes import adapt, lower
 from hwbnn.resources import Room, names_under, read_text
 from hwbnn.tools import verilator, yosys
+from tests.test_streamed_weights import cnn, folded
 
 FOLDER = "shell/weights"
 WEIGHTS = FileSet.of(
     {name: read_text(Room.RTL, f"{FOLDER}/{name}") for name in names_under(Room.RTL, FOLDER)}
 ) | FileSet.of({"hwbnn_fifo.sv": read_text(Room.RTL, "hwbnn_fifo.sv")})
+SLAVE = FileSet.of(
+    {
+        name: read_text(Room.RTL, f"shell/{name}")
+        for name in ("hwbnn_axi_registers.sv", "hwbnn_axi_beats.sv")
+    }
+)
 # What hangs on the pins is not the modules' business.
 TOP = """// verilator lint_off PINMISSING
 module top;
@@ -78,10 +88,23 @@ def test_wrong_parameters(module: str, wrong: Parameters, message: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not yosys.available(), reason="needs pip install 'hwbnn[synth]'")
-def test_size(tmp_path) -> None:
-    """No block RAM: that is what weights in memory outside are to save."""
-    found = yosys.synthesise(
-        inside("hwbnn_weight_reader", USUAL), "top", Family.XC7, work=tmp_path
-    ).total
+@pytest.mark.parametrize("board", ["pynq-z2", "zcu104"])
+def test_cost_is_that_of_yosys(board: str, tmp_path) -> None:
+    """Within 15 %; and no block RAM: that is what weights in memory outside are to save."""
+    where, made = find_board(board), adapt(folded())
+    bits, count = where.data.bits, len(made.sources)
+    parts = [
+        ("hwbnn_weight_reader", reader(bits, 32, 27, 4)),
+        ("hwbnn_weight_reader", reader(bits, 32, 20, 4)),
+    ]
+    parts.append(("hwbnn_weight_control", {"Ports": count}))
+    found = Resources()
+    for number, (module, parameters) in enumerate(parts):
+        sources = inside(module, parameters) | SLAVE
+        counts = yosys.synthesise(sources, "top", Family.XC7, work=tmp_path / str(number)).total
+        found += Resources(lut=counts.lut, ff=counts.ff, bram=counts.bram, dsp=counts.dsp)
+    modelled = readers_cost(made, where)
     assert found.bram == found.dsp == 0
-    assert 300 < found.lut < 450, found
+    assert modelled.lut == pytest.approx(found.lut, rel=0.15)
+    assert modelled.ff == pytest.approx(found.ff, rel=0.15)
+    assert readers_cost(adapt(lower(cnn())), where) == Resources()
