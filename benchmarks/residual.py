@@ -32,10 +32,10 @@ CALIBRATED = {28: (48, 8), 32: (48, 8), 224: (6, 2)}  # images for batch norms, 
 FIGURES = ("cycles", "frames/s", "latency ms", "LUT", "FF", "BRAM36", "URAM", "DSP")
 KEYS = ("network", "image", "board", *FIGURES, "fits", "seconds", "CPU s")
 NOTE = (
-    "Full-size networks, 10 classes (at 224 x 224: 1000), 3 channels, random weights, calibrated norms; "
-    "default folding and clock of the board. All figures modelled, cycles by the exact engine. "
-    "seconds: of each step of one build, imports not counted, on a machine that others use; CPU s: "
-    "of the whole build. The limits are those of the board's file."
+    "Full-size networks, 10 classes (at 224 x 224: 1000), 3 channels, random weights, calibrated "
+    "norms; default folding and clock of the board. All figures modelled, cycles by the exact "
+    "engine. seconds: of each step of one build, imports not counted, on a machine that others "
+    "use; CPU s: of the whole build. The limits are those of the board's file."
 )
 
 
