@@ -324,18 +324,8 @@ class _Draw:
 
     def grow(self) -> None:
         """Draw one more value."""
-        kind = self.choice(
-            "conv",
-            "conv",
-            "residual",
-            "residual",
-            "dense",
-            "dense",
-            "add",
-            "concat",
-            "pool",
-            "norm",
-        )
+        kinds = "conv conv residual residual dense dense add concat pool norm"
+        kind = self.choice(*kinds.split())
         value = self.any(self.values)
         grown = [v for v in self.values if v.x != "input"]
         pools: list[Callable[[Value], Value]]
