@@ -39,6 +39,7 @@ from hwbnn.passes.stream_weights import (
     check_bandwidth,
     check_streams,
     fold_streaming,
+    frame_bytes,
     streamed,
 )
 from hwbnn.passes.whole_folds import check_whole, whole_folds
@@ -232,23 +233,15 @@ def _as_asked(result: BuildResult, error: UnreachableTargetError) -> ConfigError
 def _port_cycles(result: BuildResult) -> int:
     """Return the cycles within which the board's port brings a frame and takes its results."""
     board = result.config.board
-    return max(1, int(board.port_cycles(*_frame_bytes(result), clock_mhz=result.clock_mhz)))
-
-
-def _frame_bytes(result: BuildResult) -> tuple[int, int]:
-    """Return the bytes of a frame and of its results."""
-    design = design_of(result)
-    given, made = (
-        -(-stream.dtype.bits * stream.elements * stream.vectors // 8)
-        for stream in (design.input.stream, design.output.stream)
-    )
-    return given, made
+    sizes = frame_bytes(design_of(result))
+    return max(1, int(board.port_cycles(*sizes, clock_mhz=result.clock_mhz)))
 
 
 def _memory(result: BuildResult) -> WeightMemory:
     """Return what the board's memory gives layers whose weights stream."""
     board, clock = result.config.board, result.clock_mhz
-    return WeightMemory.of(board, frame_bytes=sum(_frame_bytes(result)), clock_mhz=clock)
+    moved = sum(frame_bytes(design_of(result)))
+    return WeightMemory.of(board, frame_bytes=moved, clock_mhz=clock)
 
 
 def _check_one_choice(config: BuildConfig) -> None:

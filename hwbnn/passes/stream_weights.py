@@ -72,6 +72,15 @@ def fold_streaming(design: Design, memory: WeightMemory, *, fold: Fold, least: i
     )
 
 
+def frame_bytes(design: Design) -> tuple[int, int]:
+    """Return the bytes of a frame and of its results."""
+    given, made = (
+        -(-stream.dtype.bits * stream.elements * stream.vectors // 8)
+        for stream in (design.input.stream, design.output.stream)
+    )
+    return given, made
+
+
 def streamed(design: Design) -> list[str]:
     """Return the layers whose weights stream."""
     return [i.name for i in design.instances if i.unit.knobs.weight_style is Style.STREAM]
