@@ -18,7 +18,7 @@ from hwbnn.passes.network import Face, Network, Picks
 
 NONE = 1 << 61  # too slow; more than any price, and three of them are a number still
 HIGHEST = 1 << 60  # of all prices together
-TABLE = 1 << 20  # entries
+TABLE = 1 << 12  # entries; a pass takes milliseconds, larger tables found nothing cheaper
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def cheapest(network: Network, prices: IntArray, *, target: int, most: int = TAB
     axes: tuple[int, ...] = ()
     steps: list[_Step] = []
     for unit, face in enumerate(network.faces):
-        read = {p: cost for (p, c), cost in joins.items() if c == unit}
+        read = joins[unit]
         while table.size * max(face.wanted, face.given) > most:
             spare = [axis for axis in axes if axis not in read]
             if not spare:
@@ -93,13 +93,13 @@ def cheapest(network: Network, prices: IntArray, *, target: int, most: int = TAB
     return Priced(_trace(network, prices, steps), int(table))
 
 
-def _joins(network: Network, prices: IntArray, target: int) -> dict[tuple[int, int], IntArray]:
-    """Return the price of converters by producer and consumer: (given, wanted), all links."""
-    found: dict[tuple[int, int], IntArray] = {}
+def _joins(network: Network, prices: IntArray, target: int) -> list[dict[int, IntArray]]:
+    """Return the price of converters by consumer, then producer: (given, wanted), all links."""
+    found: list[dict[int, IntArray]] = [{} for _ in network.faces]
     for link, between in zip(network.links, network.between, strict=True):
         price = np.where(between.cycles <= target, between.costs @ prices, NONE)
-        key = link.producer, link.consumer
-        found[key] = np.minimum(found[key] + price, NONE) if key in found else price
+        into, before = found[link.consumer], link.producer
+        into[before] = np.minimum(into[before] + price, NONE) if before in into else price
     return found
 
 

@@ -2,6 +2,7 @@
 """Even steps: the multiplication, addition and shift that equal a staircase exactly, if any do."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ class EvenSteps:
     even: bool
 
 
+@lru_cache(maxsize=512)  # a graph is lowered in several forms to compare them
 def even_steps(op: Staircase, low: int, high: int) -> EvenSteps | None:
     """Return what equals a staircase for every x from low to high; None: nothing does.
 
