@@ -135,7 +135,10 @@ def popcount(inputs: int, *, pe: int, constant: bool, family: Family) -> float:
     On iCE40 Yosys makes what it likes of a sum of bits; fitted.
     """
     if family is Family.ICE40:
-        return (1.2 + 0.8 / pe if constant else 2.6) * inputs  # lanes share what is constant
+        if not constant:
+            return 2.6 * inputs
+        each = 0.31 * math.log2(inputs) - 0.13 * math.log2(pe)  # lanes share what is constant
+        return max(0.3, each) * inputs
     if family is Family.ECP5:
         adders = (inputs - 1) // 2 if constant else 0  # shared by the lanes
         shared = adders * min(2.0, 10 / pe)

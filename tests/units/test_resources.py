@@ -174,6 +174,7 @@ def test_mvus_with_streamed_weights(
         ((64, 784), (4, 8), Style.BLOCK),
         ((32, 32), (4, 32), Style.DISTRIBUTED),
         ((16, 32), (16, 32), Style.DISTRIBUTED),
+        ((10, 64), (10, 64), Style.DISTRIBUTED),
     ],
 )
 def test_mvus_of_ice40(
