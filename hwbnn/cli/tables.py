@@ -104,8 +104,9 @@ def _layers(report: Json) -> Table:
     fifos = resources["of_which_fifos"]
     empty = ("", "", "", "", "")
     table.add_row("FIFOs", *empty, *_costs(fifos, kinds))
+    table.add_row("shell", *empty, *_costs(resources["shell"], kinds))
     table.add_section()
-    used = resources["modelled"]
+    used = {key: resources["modelled"][key] + resources["shell"][key] for key in kinds}
     table.add_row("all", *empty, *_costs(used, kinds))
     table.add_row("limit", *empty, *_costs(resources["limit"], kinds), style="dim")
     shares = [_percent(used[key], resources["limit"][key]) for key in kinds]
@@ -167,7 +168,7 @@ def _routed(routed: Json) -> RenderableType:
 def _resources(report: Json) -> RenderableType:
     """Return what was counted beside what was modelled."""
     resources, kinds = report["resources"], _kinds(report)
-    origins = ("modelled", "synthesised", "limit", "board")
+    origins = ("modelled", "synthesised", "shell", "limit", "board")
     headings = [kind.upper() for kind in kinds]
     layers = empty_table(
         "<layer", *(f"{h}\nmodelled" for h in headings), *(f"{h}\nsynthesised" for h in headings)
