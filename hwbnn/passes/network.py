@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from hwbnn.passes.search_space import Choice, in_parts, join_cost, unit_cost
 
 Picks = tuple[int, ...]  # index of a choice, unit by unit
 Ports = tuple[Stream, ...]
+Option = tuple[tuple[int, ...], Ports, Ports]  # cost in parts, and what is read and written
 Members = Sequence[tuple[Unit, Sequence[Choice]]]
 
 
@@ -164,7 +166,7 @@ class Costs:
         self._joined = [len(design.into(instance.name)) for instance in design.instances]
         entries = (edge.consumer for edge in design.inputs)
         self._entries = {self._numbers[end.instance]: end.port for end in entries if end}
-        self._options: dict[tuple[int, Knobs], tuple[tuple[int, ...], Ports, Ports]] = {}
+        self._options: dict[tuple[int, Knobs], Option] = {}
         self._joins: dict[tuple[Stream, Stream], tuple[int, tuple[int, ...]]] = {}
 
     def of_some(self, members: Members) -> "Costs":
@@ -215,13 +217,11 @@ class Costs:
         )
         return face, (list(wanted), list(given))
 
-    def _option(self, index: int, choice: Choice) -> tuple[tuple[int, ...], Ports, Ports]:
+    def _option(self, index: int, choice: Choice) -> Option:
         key = index, choice.knobs
         if key not in self._options:
-            unit = self._members[index][0].with_knobs(choice.knobs)
-            joined, entry = self._joined[index], self._entries.get(index)
-            cost = unit_cost(unit, family=self.family, joined=joined, entry=entry)
-            self._options[key] = in_parts(cost), unit.inputs[:joined], unit.outputs
+            unit, place = self._members[index][0], (self._joined[index], self._entries.get(index))
+            self._options[key] = _known(unit, choice.knobs, self.family, *place)
         return self._options[key]
 
     def _between(self, given: list[Stream], wanted: list[Stream]) -> Between:
@@ -239,6 +239,20 @@ class Costs:
         if key not in self._joins:
             self._joins[key] = join_cost(given, wanted, self.family)
         return self._joins[key]
+
+
+_KNOWN: WeakKeyDictionary[Unit, dict[tuple[object, ...], Option]] = WeakKeyDictionary()
+
+
+def _known(unit: Unit, knobs: Knobs, family: Family, joined: int, entry: int | None) -> Option:
+    """Return the cost and the ports of a choice; a unit is in many designs that are tried."""
+    options = _KNOWN.setdefault(unit, {})
+    key = knobs, family, joined, entry
+    if key not in options:
+        folded = unit.with_knobs(knobs)
+        cost = unit_cost(folded, family=family, joined=joined, entry=entry)
+        options[key] = in_parts(cost), folded.inputs[:joined], folded.outputs
+    return options[key]
 
 
 def _fastest_first(members: Members) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:
