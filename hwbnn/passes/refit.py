@@ -14,7 +14,7 @@ from hwbnn.passes.fit import MisfitError, Searched, UnreachableTargetError, amou
 from hwbnn.passes.search_space import in_parts
 from hwbnn.passes.size_fifos import EFFORT, Sizing
 
-EFFORTS = (EFFORT, *(EFFORT // 4,) * 7)  # of sizing, round by round
+EFFORTS = (EFFORT, *(EFFORT // 4,) * 4)  # of sizing, round by round
 NAMED = 3  # of the largest layers and FIFOs
 
 Size = Callable[[Design, int], Sizing]  # of a folded design, not yet adapted, with an effort
