@@ -27,7 +27,7 @@ from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.unit import Resources
-from hwbnn.passes import adapt, cheapest_folding, lower, size_fifos
+from hwbnn.passes import adapt, carry, cheapest_folding, lower, size_fifos
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.tools.proof import compare
 
@@ -104,14 +104,15 @@ def _frame(graph: Graph, pixels: IntArray) -> dict[str, Any]:
 
 
 def folded(graph: Graph, *, target_cycles: int = TARGET_CYCLES) -> Design:
-    """Return the cheapest design for a target, with sized FIFOs.
+    """Return the cheapest design for a target, with sized FIFOs; dense blocks carry what pays.
 
     On a board of many times a ZCU104: what does not fit one is proved, too.
     """
     board = find_board("zcu104")
     limit = Resources(*(MANY * amount for amount in board.limit.amounts))
+    ranked, _ = carry(graph, family=board.cost_family)
     found = cheapest_folding(
-        lower(graph),
+        lower(ranked),
         target_cycles=target_cycles,
         limit=limit,
         family=board.cost_family,
