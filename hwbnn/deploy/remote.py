@@ -208,7 +208,8 @@ def _unexpected(remote: Remote, output: str) -> BoardError:
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it said nothing"]
     host = remote.login.host
     if "hwbnn: python" in lines:
-        said = lines[-2] if len(lines) > 1 else "it is missing"
+        others = [line for line in lines if line != "hwbnn: python"]  # before or behind: two pipes
+        said = others[-1] if others else "it is missing"
         return BoardError(
             f"{host}: python3 must be there, 3.8 or newer, not fail: {said}; install it there"
         )

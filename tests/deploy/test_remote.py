@@ -335,6 +335,13 @@ def test_python_of_the_board(with_programs, tmp_path, python, text):
         deploy(archive_of(tmp_path, size=64), board.remote)
 
 
+@pytest.mark.parametrize("output", ["sh: python3: not found\nhwbnn: python\n",
+                                    "hwbnn: python\nsh: python3: not found\n"])  # fmt: skip
+def test_errors_and_output_come_in_any_order(output):
+    said = str(remote_module._unexpected(Remote(Login("board"), "here"), output))
+    assert "python3 must be there, 3.8 or newer, not fail: sh: python3: not found; install" in said
+
+
 def test_a_folder_that_cannot_be_made(board, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BoardError, match="file must be writable, not fail: .*choose another --fol"):
