@@ -20,7 +20,6 @@ from hwbnn.sim.paced import Paced
 # Of the effort, when these parts of the search must end.
 BOUND_SHARE, GROWTH_SHARE, TRIM_SHARE = 0.25, 0.6, 0.9
 BOUNDED = 8  # a channel in so many must have time to be looked at alone, else none is
-WAYS = 16  # parts of the way from a vector that is slow to one that is fast
 
 Vector = tuple[int, ...]  # index of a step, by channel
 
@@ -35,11 +34,16 @@ class Found:
 
 
 class CutSearch:
-    """Searches the steps of each channel; the last steps of all channels are fast together."""
+    """Searches the steps of each channel; the last steps of all channels are fast together.
 
-    def __init__(self, paced: Paced, steps: Sequence[Sequence[Step]], *, effort: int) -> None:
+    enough: words, by channel, with which the design is fast, but for block RAM's X.
+    """
+
+    def __init__(
+        self, paced: Paced, steps: Sequence[Sequence[Step]], *, enough: IntArray, effort: int
+    ) -> None:
         self._paced, self._effort = paced, effort
-        self.steps = steps
+        self.steps, self._enough = steps, enough
         self._top: Vector = tuple(len(choices) - 1 for choices in steps)
         self.cuts: list[dict[int, int]] = []  # channels, and the step that one must exceed
 
@@ -48,10 +52,11 @@ class CutSearch:
         zero: Vector = (0,) * len(self._top)
         if self._fast(zero):
             return Found(zero, self.bits(zero), self.bits(zero))
-        high = self._enough()
+        high = self._high()
         least = self._least_alone(high)
-        best = self._grow(least, high)
-        return self._best_first(least, best)
+        best = self._trim(high, least)
+        grown = self._grow(least, best)
+        return self._best_first(least, min(best, grown, key=self._cost))
 
     def bits(self, vector: Vector) -> int:
         """Bits of all memories."""
@@ -84,15 +89,24 @@ class CutSearch:
 
     # ---- parts of the search -------------------------------------------------------------------
 
-    def _enough(self) -> Vector:
-        """Return steps as high as the water stands when every channel is as deep as it can be."""
-        none = np.zeros(len(self._top), np.int64)
-        water = self._paced.high_water(self.depths(self._top), none)
-        high = tuple(
-            next(i for i, step in enumerate(choices) if step.depth >= level)
-            for choices, level in zip(self.steps, water, strict=True)
+    def _high(self) -> Vector:
+        """Return steps that are enough, no higher than the water then stands."""
+        vector = self._above(self._enough)
+        if not self._fast(vector):
+            vector = self._above(self._enough + self.latencies(vector))
+        if not self._fast(vector):
+            vector = self._top
+        water = self._paced.high_water(self.depths(vector), self.latencies(vector))
+        lower = tuple(map(min, self._above(water), vector))
+        return lower if self._fast(lower) else vector
+
+    def _above(self, words: IntArray) -> Vector:
+        """Return the first steps of at least so many words, or the last of all."""
+        pairs = zip(self.steps, words, strict=True)
+        return tuple(
+            next((i for i, step in enumerate(steps) if step.depth >= most), len(steps) - 1)
+            for steps, most in pairs
         )
-        return high if self._fast(high) else self._top
 
     def _least_alone(self, high: Vector) -> Vector:
         """Return for each channel the least step with which it is not slow on its own account."""
@@ -126,31 +140,19 @@ class CutSearch:
     def _grow(self, least: Vector, high: Vector) -> Vector:
         """Raise a channel of each circuit until the design is fast, then lower what was too much.
 
-        The channel whose rise costs least in all.
+        The channel whose rise costs least in all. `high` if it takes too long.
         """
         vector = least
         while not self._fast(vector):
             cut = self._paced.cut(self.depths(vector), self.latencies(vector))
             open_ = [c for c in cut if vector[c] < self._top[c]]
             if not (open_ and self._left(GROWTH_SHARE)):
-                return self._trim(self._between(vector, high), least)
+                return high
             channel = min(open_, key=lambda c: (self._rise(c, least[c], vector[c] + 1), c))
             further = max(1, vector[channel] - least[channel])  # strides that double
             to = min(vector[channel] + further, self._top[channel])
             vector = _put(vector, channel, to)
         return self._trim(vector, least)
-
-    def _between(self, low: Vector, high: Vector) -> Vector:
-        """Return a fast vector: all channels go the same part of their way, as little as can be."""
-
-        def at(part: int) -> Vector:
-            ways = zip(low, high, strict=True)
-            return tuple(a + max(0, -(-(b - a) * part // WAYS)) for a, b in ways)
-
-        if not self._fast(at(WAYS)):  # the vector was above the other here and there
-            return high
-        _, part = self._lowest(1, WAYS, lambda part: self._fast(at(part)), share=TRIM_SHARE)
-        return at(part)
 
     def _rise(self, channel: int, below: int, above: int) -> tuple[int, float]:
         low, high = self.steps[channel][below], self.steps[channel][above]

@@ -11,6 +11,7 @@ from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.unit import Family
 from hwbnn.passes.cut_search import CutSearch
+from hwbnn.passes.even_pace import even_depths
 from hwbnn.passes.steps import Step, buffer_steps, cheapest_fifo, fifo_steps
 from hwbnn.passes.willing_sources import LEAST, with_sources, without_sources
 from hwbnn.sim.paced import Paced
@@ -66,14 +67,17 @@ def size(design: Design, *, family: Family = Family.XC7, effort: int | None = No
 def _size(design: Design, family: Family, effort: int | None) -> Sizing:
     paced = Paced(design, design.bound)
     effort = max(EFFORT, EFFORT_FRAMES * paced.frame) if effort is None else effort
-    search = CutSearch(paced, _steps(design, family), effort=effort)
+    steps = _steps(design, family)
+    search = CutSearch(paced, steps, enough=even_depths(design), effort=effort)
     found = search.run()
     depths, extra = search.depths(found.vector), search.latencies(found.vector)
     widths = [edge.stream.bits for edge in design.edges]
     depths = _shallow(paced, depths, extra, widths, effort=effort * 5 // 4)
-    kinds = [steps[i].storage for steps, i in zip(search.steps, found.vector, strict=True)]
-    sized = with_choice(design, [int(depth) for depth in depths], kinds)
-    return Sizing(sized, found.bits, found.bound, paced.simulations)
+    # What is shallow now may need no block RAM: without its cycle nothing is slower.
+    pairs = zip(steps, depths, strict=True)
+    least = [next(step for step in choices if step.depth >= depth) for choices, depth in pairs]
+    sized = with_choice(design, [int(depth) for depth in depths], [step.storage for step in least])
+    return Sizing(sized, sum(step.bits for step in least), found.bound, paced.simulations)
 
 
 def with_depths(design: Design, depths: dict[str, int], *, family: Family = Family.XC7) -> Design:

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from benchmarks.fifo_sizing import fifo_bits, finn_rule
+from hwbnn.board import find_board
 from hwbnn.errors import ConfigError
+from hwbnn.frontend import import_model
 from hwbnn.ir.design import Design, End
 from hwbnn.ir.dtype import BIPOLAR
 from hwbnn.ir.fifo import Storage
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Buffer, Family, Knobs
-from hwbnn.passes import adapt, fold, lower, size_fifos
+from hwbnn.passes import adapt, fastest_folding, fold, lower, size_fifos
 from hwbnn.passes.cut_search import CutSearch
+from hwbnn.passes.even_pace import even_depths
 from hwbnn.passes.size_fifos import enough, size, with_choice, with_depths
 from hwbnn.passes.steps import Step, buffer_steps, fifo_steps
 from hwbnn.sim.engine import performance, simulate
@@ -23,6 +26,7 @@ from hwbnn.sim.gate import Gate
 from hwbnn.sim.paced import Paced
 from hwbnn.sim.slowdown import slowdown
 from hwbnn.tools.proof import compare
+from tests.dag_models import random_dag_model
 from tests.graphs import (
     BNN_PYNQ_FOLDING,
     TFC_64_CYCLES,
@@ -32,6 +36,8 @@ from tests.graphs import (
     random_cnn,
 )
 from tests.sim import synthetic
+
+PYNQ = find_board("pynq-z2").limit
 
 
 def small_cnn(seed: int) -> Design:
@@ -97,19 +103,58 @@ SMALL = [
 ] + [(bursty(seed), few_steps(bursty(seed), seed, most=60)) for seed in range(12, 30)]
 
 
+def cut_search(design: Design, steps: list[list[Step]]) -> CutSearch:
+    paced = Paced(design, design.bound)
+    return CutSearch(paced, steps, enough=even_depths(design), effort=10**9)
+
+
 @pytest.mark.parametrize("number", range(len(SMALL)))
 def test_no_vector_of_steps_is_cheaper(number: int) -> None:
     design, steps = SMALL[number]
-    found = CutSearch(Paced(design, design.bound), steps, effort=10**9).run()
+    found = cut_search(design, steps).run()
     assert found.bits == found.bound == cheapest(design, steps)
 
 
 def test_the_small_designs_need_a_search() -> None:
     """In some, what each channel needs on its own account is not enough together."""
-    searches = [CutSearch(Paced(d, d.bound), steps, effort=10**9) for d, steps in SMALL]
+    searches = [cut_search(d, steps) for d, steps in SMALL]
     for search in searches:
         search.run()
     assert sum(len(search.cuts) > 0 for search in searches) > 3
+
+
+def synthetic_designs() -> list[Design]:
+    makers = (synthetic.real_chain, synthetic.invented, bursty, small_cnn)
+    return [make(seed) for seed in range(40) for make in makers]
+
+
+def test_depths_of_an_even_pace_are_enough() -> None:
+    sooner = 0
+    for design in synthetic_designs():
+        depths, certain = even_depths(design), np.array(enough(design))
+        none = np.zeros(len(depths), np.int64)
+        assert Paced(design, design.bound).fast(depths, none) is True, design.name
+        assert (depths >= 1).all()
+        sooner += int(depths.sum() < certain.sum())
+    assert sooner > 150
+
+
+def test_an_even_pace_is_near_the_best_where_branches_meet() -> None:
+    """Where a search of all vectors would take too long."""
+    graph = import_model(random_dag_model(2003).model, name="branches")
+    design = adapt(fastest_folding(lower(graph), limit=PYNQ, family=Family.XC7).design)
+    quick, long = size(design, effort=1), size(design)
+    assert performance(quick.design).period == design.bound
+    assert long.bits <= quick.bits <= 1.5 * long.bits
+
+
+def test_what_is_shallow_after_all_lies_in_no_block_ram() -> None:
+    """A search that ends early leaves deep steps, in block RAM, where a few words are enough."""
+    graph = import_model(random_dag_model(2003).model, name="branches")
+    design = adapt(fastest_folding(lower(graph), limit=PYNQ, family=Family.XC7).design)
+    for edge in size(design, effort=1).design.edges:
+        steps = fifo_steps(edge.stream, Family.XC7, enough=edge.fifo.depth)
+        assert edge.fifo.storage is steps[-1].storage, edge.name
 
 
 # ------------------------------------------------------------------------- full speed
@@ -174,8 +219,8 @@ def test_little_effort_is_still_full_speed_and_honest() -> None:
 
 
 def test_more_effort_is_never_worse_and_always_full_speed() -> None:
-    """Efforts at which the search stops while it grows, on its way between, and while it trims."""
-    design = small_cnn(1)
+    """Efforts at which the search stops before it begins, while it trims, and while it grows."""
+    design = small_cnn(4)
     frame = Paced(design, design.bound).frame
     found = [size(design, effort=frames * frame) for frames in (1, 30, 100, 10_000)]
     assert all(performance(sizing.design).period == design.bound for sizing in found)
