@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fitting: FIFOs sized for a board, and a folding that fits it with them."""
 
-from dataclasses import replace
 from functools import partial
 
 from hwbnn.board import Board
@@ -23,20 +22,18 @@ def sized(design: Design, board: Board, memory: WeightMemory, *, effort: int = E
 
 def on_board(design: Design, board: Board) -> Design:
     """Return a sized design with what goes to a board's UltraRAMs there."""
-    return in_ultra_ram(design, limit=room(board), family=board.cost_family)
+    family = board.cost_family
+    besides = core_cost(design, board).less(design.resources(family))
+    return in_ultra_ram(design, limit=room(board).less(besides), family=family)
 
 
 def fitted(searched: Searched, board: Board, memory: WeightMemory) -> tuple[Searched, Sizing]:
     """Return a searched folding that fits a board, shell and sized FIFOs included; refit.py."""
-
-    def complete(design: Design, effort: int) -> Sizing:
-        sizing = sized(design, board, memory, effort=effort)
-        return replace(sizing, design=on_board(sizing.design, board))
-
     return fit_sized(
         searched,
         limit=room(board),
         cost=partial(core_cost, board=board),
         family=board.cost_family,
-        size=complete,
+        size=lambda design, effort: sized(design, board, memory, effort=effort),
+        settle=partial(on_board, board=board),
     )

@@ -6,21 +6,27 @@ The exact search within limits (search.py) runs along a chain. Here limits becom
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.unit import Family, Knobs, Resources, Unit
-from hwbnn.passes.network import Costs, Members, Network, Picks
+from hwbnn.passes.choice_costs import Costs, Members
+from hwbnn.passes.held import Held
+from hwbnn.passes.network import Network, Picks
 from hwbnn.passes.priced import Settled, Task, settle
 from hwbnn.passes.search_space import Choice, in_parts, prices
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What is proved of the choices in the search space, converters and least FIFOs counted.
+    """What is proved of the choices in the search space, with converters and FIFOs.
+
+    FIFOs are counted as deep as the search reckons with: where branches meet, what they were found
+    to hold at another folding, else the least.
 
     cycles: no design of fewer fits the limits; None: a number of cycles was asked for. share: none
     of at most `target` cycles that fits takes a smaller share of the limits on LUTs, block RAMs and
@@ -56,31 +62,40 @@ class Misfit:
 
 @dataclass(frozen=True)
 class _Paced:
-    """The fewest cycles found, and a design of so many, None if nothing fits; the fewest proved."""
+    """The fewest cycles found in a network, and a design of so many, None if nothing fits.
+
+    least: the fewest cycles that were looked at. proved: the fewest not proved impossible.
+    """
 
     pace: int
     picks: Picks | None
+    least: int
     proved: int
 
 
 class Branches:
     """The choices of one design, and the searches among them. limit: for which bounds hold.
 
-    members: from `floor` cycles on.
+    members: from `floor` cycles on. held: what FIFOs are reckoned to hold besides the least.
     """
 
     def __init__(
-        self, design: Design, members: Members, *, limit: Resources, family: Family
+        self, design: Design, members: Members, *, held: Held, limit: Resources, family: Family
     ) -> None:
-        self._costs = Costs(design, members, family=family)
+        self._costs = Costs(design, members, held=held, family=family, ultra=limit.uram > 0)
         self._coarse = self._costs.of_some([_divisors(*pair) for pair in members])
         self._price = prices(limit)
         self._limit = np.array(in_parts(limit))
 
+    def that_hold(self, held: Held) -> "Branches":
+        """Return the same choices with FIFOs that hold other shares of a frame."""
+        other = copy(self)
+        other._costs, other._coarse = self._costs.that_hold(held), self._coarse.that_hold(held)
+        return other
+
     def cheapest(self, target: int, room: Resources) -> Branched | Misfit:
         """Return the cheapest folding found of at most `target` cycles that fits the room."""
-        task = self._task(target, room)
-        network = self._costs.network(target)
+        network, task = self._costs.network(target, target), self._task(target, room)
         settled = settle(network, task)
         if settled.picks is None:
             return _misfit(network, settled)
@@ -89,32 +104,51 @@ class Branches:
     def fastest(self, floor: int, room: Resources) -> Branched | Misfit:
         """Return the fastest folding found that fits the room, and of its pace the cheapest.
 
-        Nothing faster than `floor` is looked for. First among the foldings that divide, to know
-        how slow a choice is worth a look at all.
+        Nothing faster than `floor` is looked for. First among the foldings that divide, octave by
+        octave, to know which choices are worth a look at all.
         """
-        coarse = self._coarse.network(self._coarse.slowest)
-        rough = self._paces(coarse, floor, room)
-        slowest = self._costs.slowest if rough.picks is None else rough.pace
-        network = self._costs.network(slowest)
-        found = self._paces(network, floor, room)
-        if found.picks is None:
-            task = self._task(slowest, room)
-            settled = settle(network, task)
-            if rough.picks is None:
-                return _misfit(network, settled)
-            return self._branched(coarse, rough.picks, task, settled.bound, found.proved)
+        ends = _octaves(floor, self._costs.slowest)
+        place, rough = self._rough(ends, room)
+        network = self._costs.network(*ends[place : place + 2])
+        found = self._paces(network, ends[place], room)
+        while found.proved == found.least and place:  # perhaps something faster fits
+            place -= 1
+            wider = self._costs.network(*ends[place : place + 2])
+            faster = self._paces(wider, ends[place], room)
+            if faster.picks is not None:
+                network, found = wider, faster
+            found = replace(found, least=faster.least, proved=faster.proved)
         task = self._task(found.pace, room)
         settled = settle(network, task)
         picks = found.picks if settled.picks is None else settled.picks
-        return self._branched(network, picks, task, settled.bound, found.proved)
+        if picks is not None:
+            return self._branched(network, picks, task, settled.bound, found.proved)
+        coarse, picks = rough
+        if picks is None:
+            return _misfit(network, settled)
+        return self._branched(coarse, picks, task, settled.bound, found.proved)
 
     def _task(self, target: int, room: Resources) -> Task:
         parts = np.minimum(np.array(in_parts(room)), self._limit)
         return Task(target, self._price, parts, self._limit)
 
-    def _paces(self, network: Network, floor: int, room: Resources) -> "_Paced":
+    def _rough(self, ends: list[int], room: Resources) -> tuple[int, tuple[Network, Picks | None]]:
+        """Return the first octave in which a folding of divisors fits, and that; or the last."""
+        tried: dict[int, tuple[Network, Picks | None]] = {}
+
+        def fits(place: int) -> bool:
+            end = ends[place + 1]
+            network = self._coarse.network(end, end)
+            picks = settle(network, self._task(end, room), cheap=False).picks
+            tried[place] = network, picks
+            return picks is not None
+
+        place = min(_first(fits, 0, len(ends) - 1), len(ends) - 2)
+        return place, tried[place]
+
+    def _paces(self, network: Network, low: int, room: Resources) -> "_Paced":
         """Halve the numbers of cycles that a design may take, for what fits and for the proof."""
-        paces = sorted({max(floor, pace) for pace in network.paces})
+        paces = sorted({max(low, pace) for pace in network.paces})
         tried: dict[int, Settled] = {}  # by place among the paces
         raised = None
 
@@ -132,7 +166,7 @@ class Branches:
         proved = _first(lambda place: not settled(place).impossible, first, max(first, open_))
         last = min(found, len(paces) - 1)
         fewest = paces[min(proved, len(paces) - 1)]
-        return _Paced(paces[last], None if found > last else tried[found].picks, fewest)
+        return _Paced(paces[last], None if found > last else tried[found].picks, paces[0], fewest)
 
     def _branched(
         self, network: Network, picks: Picks, task: Task, bound: int, cycles: int | None
@@ -143,6 +177,12 @@ class Branches:
         proof = Bound(task.target, cycles, bound / worth, found, self._costs.costed)
         parts = tuple(int(amount) for amount in cost)
         return Branched(network.knobs(picks), network.cycles(picks), parts, proof)
+
+
+def _octaves(floor: int, slowest: int) -> list[int]:
+    """Return the ends of octaves of cycles, from the floor to the slowest; two at the least."""
+    count = max(1, (max(1, slowest // floor)).bit_length())
+    return [*(floor << place for place in range(count)), max(slowest, floor << count - 1)]
 
 
 def _divisors(unit: Unit, choices: Sequence[Choice]) -> tuple[Unit, Sequence[Choice]]:

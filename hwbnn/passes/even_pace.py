@@ -53,7 +53,8 @@ def even_depths(design: Design) -> IntArray:
 
 
 def _channels(plan: Schedule) -> list[_Channel]:
-    writers, readers = {}, {}
+    writers: dict[int, tuple[int, Write]] = {}
+    readers: dict[int, tuple[int, Read]] = {}
     for row, item in enumerate(plan.placed):
         writers |= {c: (row, w) for c, w in zip(item.writes, item.actor.writes, strict=True)}
         readers |= {c: (row, r) for c, r in zip(item.reads, item.actor.reads, strict=True)}
@@ -73,7 +74,7 @@ def _apart(channels: list[_Channel], count: int, after: Times, rates: Times) -> 
     found = linprog(cost, A_ub=table, b_ub=-after, bounds=bounds, method="highs")
     assert found.success, "the longest ways from the source are a solution, and bits are positive"
     begin: Times = found.x
-    return np.maximum(begin[ends[:, 1]] - begin[ends[:, 0]], after)
+    return np.asarray(np.maximum(begin[ends[:, 1]] - begin[ends[:, 0]], after))
 
 
 def _after(actors: Sequence[Actor], channel: _Channel, period: int) -> float:
@@ -111,9 +112,9 @@ def _written(actor: Actor, write: Write, period: int) -> Times:
 def _times(actor: Actor, period: int) -> Times:
     """Return the times of a frame's firings, evenly through the period, from 0 on."""
     passes = np.arange(actor.repeats)[:, None] * actor.cycle
-    return (passes + actor.at).ravel() * (period / actor.firings)
+    return np.asarray((passes + actor.at).ravel() * (period / actor.firings))
 
 
 def _sums(actor: Actor, each: IntArray) -> IntArray:
     """Return sums, firing by firing of a frame, of what each does in a pass."""
-    return np.cumsum(np.tile(each, actor.repeats))
+    return np.asarray(np.cumsum(np.tile(each, actor.repeats)))

@@ -2,7 +2,7 @@
 """Fit: the cheapest folding for a rate, and the fastest folding that fits a board."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.unit import KINDS, Family, Resources, Unit
 from hwbnn.passes.branches import Bound, Branched, Branches, Misfit
 from hwbnn.passes.fold import with_units
+from hwbnn.passes.held import Held, reckoned
 from hwbnn.passes.network import folded
 from hwbnn.passes.search import UNLIMITED, Found, search
 from hwbnn.passes.search_space import (
@@ -49,19 +50,24 @@ class Certificate:
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """A folded design, not yet adapted; cycles and resources with converters and least FIFOs.
+    """A folded design, not yet adapted; cycles and resources with converters and FIFOs reckoned.
 
-    room: what it had to fit. again: the same search for a smaller room. certificate: of a chain;
-    bound: where streams part and meet.
+    given: the design that was folded. room: what it had to fit. again: the same search for another
+    room, with FIFOs that hold what they were found to hold (of a chain, the least). certificate: of
+    a chain; bound: where streams part and meet.
     """
 
+    given: Design
     design: Design
     cycles: int
     resources: Resources
     room: Resources
-    again: Callable[[Resources], "Searched"]
+    again: "Again"
     certificate: Certificate | None = None
     bound: Bound | None = None
+
+
+Again = Callable[[Resources, Held], Searched]
 
 
 class UnreachableTargetError(ConfigError):
@@ -104,8 +110,16 @@ class _Task:
     @cached_property
     def branches(self) -> Branches:
         """The choices of a design whose streams part and meet."""
-        found = _choices(self)
-        return Branches(self.design, found, limit=self.limit, family=self.family)
+        found, held = _choices(self), reckoned(self.design)
+        return Branches(self.design, found, held=held, limit=self.limit, family=self.family)
+
+    def that_hold(self, held: Held) -> "_Task":
+        """Return the task with other FIFOs; a chain's stay the least."""
+        if is_chain(self.design):
+            return self
+        other = replace(self)
+        vars(other)["branches"] = self.branches.that_hold(held)
+        return other
 
 
 def _choices(task: _Task) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:
@@ -179,8 +193,8 @@ def _cheapest(task: _Task, fast: _Task, room: Resources) -> Searched:
     """Return the cheapest folding in a room; fast: of the same design, from its fewest cycles."""
     target, proved = task.floor, True
 
-    def again(smaller: Resources) -> Searched:
-        return _cheapest(task, fast, smaller)
+    def again(other: Resources, held: Held) -> Searched:
+        return _cheapest(task.that_hold(held), fast.that_hold(held), other)
 
     if is_chain(task.design):
         found = _search(task, target, room)
@@ -203,8 +217,8 @@ def _cheapest(task: _Task, fast: _Task, room: Resources) -> Searched:
 
 
 def _fastest(task: _Task, room: Resources, *, reason: str) -> Searched:
-    def again(smaller: Resources) -> Searched:
-        return _fastest(task, smaller, reason=reason)
+    def again(other: Resources, held: Held) -> Searched:
+        return _fastest(task.that_hold(held), other, reason=reason)
 
     if is_chain(task.design):
         return _fastest_chain(task, room, reason, again)
@@ -213,9 +227,6 @@ def _fastest(task: _Task, room: Resources, *, reason: str) -> Searched:
         costs = _unit_costs(folded(task.design, found.knobs), task.family)
         raise MisfitError(_too_large(task.design, found.cost, costs, room))
     return _branched(task, found, room, again)
-
-
-Again = Callable[[Resources], Searched]
 
 
 def _fastest_chain(task: _Task, room: Resources, reason: str, again: Again) -> Searched:
@@ -260,13 +271,13 @@ def _searched(
         labels=found.labels,
     )
     built = with_units(design, instances)
-    return Searched(built, found.cycles, resources, room, again, certificate=certificate)
+    return Searched(design, built, found.cycles, resources, room, again, certificate=certificate)
 
 
 def _branched(task: _Task, found: Branched, room: Resources, again: Again) -> Searched:
     resources = Resources(*(parts / PARTS for parts in found.cost))
-    design = folded(task.design, found.knobs)
-    return Searched(design, found.cycles, resources, room, again, bound=found.bound)
+    built = folded(task.design, found.knobs)
+    return Searched(task.design, built, found.cycles, resources, room, again, bound=found.bound)
 
 
 # ---- what does not fit ---------------------------------------------------------------------------

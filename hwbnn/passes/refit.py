@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refit: fold again with less room until the design fits with its FIFOs sized.
+"""Refit: fold again until the design fits with its FIFOs sized.
 
-The searches count every FIFO as the least one. Sized FIFOs are deeper where branches meet: what
-they add is taken from the room, and the search is made again.
+The searches reckon with FIFOs that hold what they are known to hold (held.py). What sizing then
+finds is what the next search reckons with; what it adds besides is taken from the room.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design
 from hwbnn.ir.unit import Family, Resources
+from hwbnn.passes.choice_costs import reckon
 from hwbnn.passes.fit import MisfitError, Searched, UnreachableTargetError, amounts
+from hwbnn.passes.held import found
 from hwbnn.passes.search_space import in_parts
 from hwbnn.passes.size_fifos import EFFORT, Sizing
 
@@ -18,29 +21,40 @@ EFFORTS = (EFFORT, *(EFFORT // 4,) * 4)  # of sizing, round by round
 NAMED = 3  # of the largest layers and FIFOs
 
 Size = Callable[[Design, int], Sizing]  # of a folded design, not yet adapted, with an effort
+Settle = Callable[[Design], Design]  # of a sized design: what goes to other memories
 Cost = Callable[[Design], Resources]
 
 
 def fit_sized(
-    searched: Searched, *, limit: Resources, cost: Cost, family: Family, size: Size
+    searched: Searched,
+    *,
+    limit: Resources,
+    cost: Cost,
+    family: Family,
+    size: Size,
+    settle: Settle = lambda design: design,
 ) -> tuple[Searched, Sizing]:
-    """Return a folding whose cost, with its FIFOs sized, is within the limit; and the sizing.
+    """Return a folding whose cost, with its FIFOs sized and settled, is within the limit.
 
-    The room falls with every round. UnreachableTargetError: a target was asked for, and only slower
-    foldings were found that fit; ConfigError: none was.
+    And the sizing. UnreachableTargetError: a target was asked for, and only slower foldings were
+    found that fit; ConfigError: none was.
     """
     first: str = ""  # what is too large where it was asked for
     unreachable: UnreachableTargetError | None = None
     for effort in EFFORTS:
         sizing = size(searched.design, effort)
-        whole = cost(sizing.design)
+        settled = replace(sizing, design=settle(sizing.design))
+        whole = cost(settled.design)
         if whole.within(limit):
             if unreachable is not None:
                 raise _slower(unreachable, searched, first)
-            return searched, sizing
-        first = first or _too_large(sizing.design, whole, limit, family)
+            return searched, settled
+        first = first or _too_large(settled.design, whole, limit, family)
+        held = found(sizing.design, searched.given, family)
+        besides = cost(sizing.design).less(reckon(searched.design, held, family=family))
+        room = _left(searched, limit.less(besides), whole.less(limit))
         try:
-            searched = searched.again(_left(searched, whole, limit))
+            searched = searched.again(room, held)
         except UnreachableTargetError as error:
             unreachable = unreachable or error
             if error.instead is None:
@@ -51,11 +65,11 @@ def fit_sized(
     raise MisfitError(f"{searched.design.name}: {first}; no folding was found that fits")
 
 
-def _left(searched: Searched, cost: Resources, limit: Resources) -> Resources:
-    """Return the room without what sizing added; less than before in what is above the limit."""
-    left, before = limit.less(cost.less(searched.resources)), searched.room
-    pairs = zip(left.amounts, before.amounts, strict=True)
-    return Resources(*(min(pair) for pair in pairs))
+def _left(searched: Searched, room: Resources, excess: Resources) -> Resources:
+    """Return a room, but in what was too much less than before by as much."""
+    less = searched.room.less(excess)
+    triples = zip(room.amounts, less.amounts, excess.amounts, strict=True)
+    return Resources(*(min(now, fewer) if over else now for now, fewer, over in triples))
 
 
 def _slower(error: UnreachableTargetError, found: Searched, first: str) -> UnreachableTargetError:

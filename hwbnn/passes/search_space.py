@@ -308,19 +308,21 @@ class _Option:
 
 
 def unit_cost(unit: Unit, *, family: Family, joined: int, entry: int | None) -> Resources:
-    """Return the cost of a unit and of the least FIFOs behind it.
-
-    joined: inputs that other units feed; those behind take streamed weights. entry: the input that
-    frames of the design enter by. Their FIFOs are counted, too.
-    """
+    """Return the cost of a unit, of the least FIFOs behind it, and of those of `entry_cost`."""
     cost, latency = unit.resources(family), unit.latency
     for stream in unit.outputs:
         cost += least_fifo(stream, latency, family).resources(family)
-    for words in unit.inputs[joined:]:
-        cost += least_fifo(words, 1, family).resources(family)
-    if entry is not None:
-        cost += least_fifo(unit.inputs[entry], 1, family).resources(family)
-    return cost
+    return cost + entry_cost(unit, family=family, joined=joined, entry=entry)
+
+
+def entry_cost(unit: Unit, *, family: Family, joined: int, entry: int | None) -> Resources:
+    """Return the cost of the FIFOs by which streamed weights and the design's frames enter.
+
+    joined: inputs that other units feed; those behind take streamed weights. entry: the input that
+    frames enter by.
+    """
+    ends = [*unit.inputs[joined:], *(() if entry is None else (unit.inputs[entry],))]
+    return sum((least_fifo(end, 1, family).resources(family) for end in ends), Resources())
 
 
 def join_cost(given: Stream, wanted: Stream, family: Family) -> tuple[int, tuple[int, ...]]:

@@ -22,26 +22,39 @@ class _Move:
     edge: str = ""
     instance: str = ""
 
-    def saved(self, limit: Resources) -> float:
-        """Share of the limits that is saved."""
-        return self.before.share(limit) - self.after.share(limit)
+    def gain(self, cost: Resources, limit: Resources) -> tuple[float, float]:
+        """Share that is saved a UltraRAM of what a design has too much of; and of all limits."""
+        pairs = zip(cost.amounts, limit.amounts, self._saved.amounts, strict=True)
+        needed = sum(saved / room for now, room, saved in pairs if now > room > 0)
+        every = self.before.share(limit) - self.after.share(limit)
+        return needed / self.after.uram, every / self.after.uram
+
+    def made(self, cost: Resources) -> Resources:
+        """Return the cost of a design with this move made."""
+        return (cost + self.after).less(self.before)
+
+    @property
+    def _saved(self) -> Resources:
+        return self.before.less(self.after)
 
 
 def in_ultra_ram(design: Design, *, limit: Resources, family: Family) -> Design:
     """Return the design with memories in UltraRAM that take a smaller share of the limits there.
 
-    What saves most a UltraRAM comes first, until none is left. While the design has more block RAMs
-    than its limit, so does what takes a larger share, but fewer block RAMs.
+    What saves most a UltraRAM comes first, until none is left. While the design has more of
+    anything than its limit, so does what has less of that, though it may take a larger share.
     """
     if not limit.uram:
         return design
-    moves = sorted(_moves(design, family), key=lambda m: -m.saved(limit) / m.after.uram)
-    cost, chosen = design.resources(family), []
-    for move in moves:
-        over = cost.bram > limit.bram and move.before.bram > 0
-        if cost.uram + move.after.uram <= limit.uram and (over or move.saved(limit) > 0):
-            cost = _moved(cost, move)
-            chosen.append(move)
+    moves, chosen = list(_moves(design, family)), []
+    cost = design.resources(family)
+    while moves := [m for m in moves if cost.uram + m.after.uram <= limit.uram]:
+        best = max(moves, key=lambda move: move.gain(cost, limit))
+        if max(best.gain(cost, limit)) <= 0:
+            break
+        moves.remove(best)
+        chosen.append(best)
+        cost = best.made(cost)
     return _apply(design, chosen)
 
 
@@ -56,12 +69,6 @@ def _moves(design: Design, family: Family) -> Iterator[_Move]:
         after = instance.unit.in_ultra_ram().resources(family)
         if after.uram > before.uram:
             yield _Move(before, after, instance=instance.name)
-
-
-def _moved(cost: Resources, move: _Move) -> Resources:
-    """Return the cost of the design with a move made; only what moves matters here."""
-    less = cost.bram - move.before.bram + move.after.bram
-    return replace(cost, bram=less, uram=cost.uram + move.after.uram)
 
 
 def _apply(design: Design, moves: list[_Move]) -> Design:

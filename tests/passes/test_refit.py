@@ -72,7 +72,7 @@ def test_fits_in_a_later_round(
     assert found.room.lut < limit.lut and found.resources.within(found.room)
     assert sizing.design.bound == found.cycles >= searched.cycles
     if found.bound is not None:
-        assert found.bound.cycles is not None and found.bound.cycles <= searched.cycles
+        assert found.bound.cycles is not None and found.bound.cycles <= found.cycles
 
 
 def test_what_fits_at_once_stays(designs: dict[str, Design]) -> None:
