@@ -59,7 +59,12 @@ def blocks_of(depth: int, width: int, family: Family = Family.XC7) -> int:
     return min(-(-depth // rows) * -(-width // bits) for rows, bits in shapes)
 
 
+def ultra_columns(width: int) -> int:
+    """Return the UltraRAMs that a word takes side by side."""
+    return -(-width // ULTRA_SHAPE[1])
+
+
 def ultra_ram(depth: int, width: int) -> Resources:
     """Cost of a memory in UltraRAMs; a LUT6 a bit chooses between four of them."""
-    banks, wide = -(-depth // ULTRA_SHAPE[0]), -(-width // ULTRA_SHAPE[1])
+    banks, wide = -(-depth // ULTRA_SHAPE[0]), ultra_columns(width)
     return Resources(lut=float(-(-(banks - 1) // 3) * width), uram=float(banks * wide))

@@ -51,7 +51,7 @@ class Mvu(Unit):
     (ignored for BIPOLAR output). stages: pipeline registers inside the adder tree. multipliers:
     where weights and inputs of several bits are multiplied. weight_style STREAM: a word of the
     weights comes through port 1 with every firing, the matrix anew for every vector; `weights` are
-    what will come.
+    what will come. ULTRA: they are loaded before the first frame; nothing else differs from BLOCK.
     """
 
     weights: IntArray
@@ -309,7 +309,7 @@ class Mvu(Unit):
             "Stages": self.stages,
             "Dsp": int(self.on_dsps) + int(self.paired),
             "ProductBits": self.product.bits,
-            "BlockWeights": int(self.weight_shape.style is Style.BLOCK),
+            "BlockWeights": {Style.BLOCK: 1, Style.ULTRA: 2}.get(self.weight_shape.style, 0),
             "StreamWeights": int(self.streamed),
             "WeightRows": self.weight_shape.depth,
             "Groups": self.groups,
