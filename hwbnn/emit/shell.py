@@ -43,7 +43,7 @@ def monitor_cost(design: Design, family: Family) -> Resources:
 
 def readers_cost(design: Design, board: Board) -> Resources:
     """Return what the readers of weights that lie in memory cost, and their registers."""
-    count = len(design.sources)
+    count = len(design.sources) + bool(design.loaded)
     if not count:
         return Resources()
     each = _READER[board.data.bits] + _READER_REGISTERS

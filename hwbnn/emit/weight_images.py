@@ -7,11 +7,9 @@ import numpy as np
 
 from hwbnn.emit import words
 from hwbnn.ir.design import Design
-from hwbnn.ir.ram import ULTRA_SHAPE, ultra_columns
+from hwbnn.ir.ram import LOAD_BYTES, ULTRA_SHAPE, ultra_columns
 from hwbnn.ir.unit import Memory, Style
 from hwbnn.units.weight_source import WeightSource
-
-LOAD_BYTES = 16  # of a column: a beat of the port
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from hwbnn.ir.unit import Family, Resources
 # SB_RAM40_4K (FPGA-TN-02002).
 BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 ULTRA_SHAPE = 4096, 72  # URAM288: depth and width, which cannot be traded (UG573)
+LOAD_BYTES = 16  # in which a word of one comes to be loaded: a beat of a port of 128 bits
 SMALL_BLOCK_SHAPES = ((256, 16), (512, 8), (1024, 4), (2048, 2))
 
 

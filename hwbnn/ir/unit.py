@@ -313,6 +313,11 @@ class Unit(ABC):
         """The memory that is written before the first frame, if there is one (decision 12)."""
         return next((shape for shape in self.memory_shapes() if shape.style is Style.ULTRA), None)
 
+    def worth_loading(self, folding: Folding) -> bool:
+        """Whether the weights, at a folding, may well lie in UltraRAM."""
+        del folding
+        return False
+
     def buffers(self) -> tuple[Buffer, ...]:
         """Internal channels, by index (sliding window)."""
         return ()
