@@ -66,7 +66,7 @@ class BuildConfig:
 
     At most one of folding (a file), target_cycles, target_fps and maximize says how it is folded;
     without any it is the fastest that fits, but no faster than the board's port brings frames.
-    backends: none means RTL, and HLS if all weights lie in the chip.
+    backends: none means RTL, and HLS if a bitstream can hold all weights.
     preprocess None: as the model's metadata says. pixels: images (frames, elements) for golden
     vectors and proofs; None: random ones.
     """
@@ -201,6 +201,7 @@ def _search(result: BuildResult, design: Design, least: int) -> Searched:
         family=board.cost_family,
         port_bits=board.data.bits,
         port_cycles=max(port, least),
+        ultra=_memory(result).loads(design, result.config.backends),
     )
 
 
@@ -213,6 +214,7 @@ def _cheapest(result: BuildResult, design: Design, target: int) -> Searched:
             limit=room(board),
             family=board.cost_family,
             port_bits=board.data.bits,
+            ultra=_memory(result).loads(design, result.config.backends),
         )
     except UnreachableTargetError as error:
         raise _as_asked(result, error) from error
@@ -312,7 +314,7 @@ def _emit(result: BuildResult) -> BuildResult:
         chip = chip_open.emit_open_chip(design, board, clock_mhz=result.clock_mhz)
         rtl |= chip.files.under(chip_open.FOLDER)
     emitted = {Backend.RTL: rtl}
-    both = (Backend.RTL,) if design.sources else (Backend.RTL, Backend.HLS)
+    both = (Backend.RTL,) if design.sources or design.loaded else (Backend.RTL, Backend.HLS)
     backends = result.config.backends or both
     if Backend.HLS in backends:
         hls = emit_hls(design, part=board.part, clock_ns=1000 / result.clock_mhz)

@@ -73,8 +73,9 @@ def _synth(result: BuildResult, work: Path) -> BuildResult:
     files = emit_rtl(design, structure=STRUCTURES[family], external_weights=True)
     counted = synthesise(files, design.name, family, work=work)
     counts = counted.instances
+    none = Counts()  # of what stands outside, and of links to memories that are not loaded
     layers = {
-        i.name: Resources() if i in design.sources else _resources(counts[f"unit_{i.name}"])
+        i.name: _resources(counts.get(f"unit_{i.name}", none) + counts.get(f"load_{i.name}", none))
         for i in design.instances
     }
     return replace(result, synthesised=Synthesised(_resources(counted.total), layers))

@@ -24,9 +24,10 @@ module hwbnn_mvu #(
     parameter int unsigned Stages        = 0,
     parameter int unsigned Dsp           = 0,  // products a DSP, 0 to 2; 0: in LUTs
     parameter int unsigned ProductBits   = 1,  // of a DSP
-    parameter int unsigned BlockWeights  = 0,
+    parameter int unsigned BlockWeights  = 0,  // 1: in block RAM, 2: in UltraRAM
     parameter bit          StreamWeights = 0,  // through input port 1, a word with every firing
     parameter int unsigned WeightRows    = 1,  // of the block RAM (hwbnn_rom)
+    parameter int unsigned LoadBits      = 1,  // of what writes the UltraRAM (hwbnn_ultra_rom)
     parameter int unsigned Groups        = 1,
     parameter int unsigned BorderClasses = 1,  // sets of thresholds
     parameter int unsigned BorderRows    = 1,
@@ -42,6 +43,7 @@ module hwbnn_mvu #(
     input  logic [StreamWeights:0] in_valid_i,
     output logic [StreamWeights:0] in_pop_o,
     input  logic [Simd*InBits+(StreamWeights?Pe*Simd*WeightBits:0)-1:0] in_data_i,
+    input  logic [LoadBits-1:0]    load_i,
     input  logic                   out_room_i,
     output logic                   out_reserve_o,
     output logic                   out_push_o,
@@ -68,9 +70,9 @@ module hwbnn_mvu #(
       .Groups(Groups), .InBits(InBits), .InKind(InKind), .WeightBits(WeightBits),
       .WeightKind(WeightKind), .Width(Width), .Stages(Stages), .Dsp(Dsp),
       .ProductBits(ProductBits), .BlockWeights(BlockWeights), .StreamWeights(StreamWeights),
-      .WeightRows(WeightRows),      .Structure(Structure), .WeightsFile(WeightsFile)
+      .WeightRows(WeightRows), .LoadBits(LoadBits), .Structure(Structure), .WeightsFile(WeightsFile)
   ) i_product (
-      .clk_i, .rst_ni, .in_valid_i, .in_pop_o, .in_data_i, .out_room_i,
+      .clk_i, .rst_ni, .in_valid_i, .in_pop_o, .in_data_i, .load_i, .out_room_i,
       .fire_o(fire), .last_o(last), .rows_a_o(rows_a), .rows_b_o(rows_b));
 
   assign out_reserve_o = fire && last;
@@ -147,8 +149,7 @@ module hwbnn_mvu #(
       assign sign = Mode == 0 ? 1'b0 : threshold[ThresholdBits-1];
       assign wide = {{Width - ThresholdBits{sign}}, threshold};
       if (Negated) begin : gen_negative
-        // The carry is a synapse's: the start is the threshold's negative, in logic, not in a carry
-        // chain, so that synthesis takes it into the table.
+        // The carry is a synapse's: minus the threshold, in logic, which goes into the table.
         logic [Width-1:0] negative;
         assign negative[0] = wide[0];
         for (genvar i = 1; i < Width; i++) begin : gen_bit
@@ -223,7 +224,6 @@ module hwbnn_mvu #(
   // ---- lanes of the last fold without a neuron carry code 0 ----------------------------------------
 
   localparam int unsigned Tail = Neurons - (NeuronFolds - 1) * Pe;
-
   if (Tail == Pe || (Fused && Base == 0)) begin : gen_whole
     assign out_data_o = codes;
   end else begin : gen_tail

@@ -18,9 +18,10 @@ module hwbnn_mvu_product #(
     parameter int unsigned Stages       = 0,
     parameter int unsigned Dsp          = 0,  // products a DSP, 0 to 2; 0: in LUTs
     parameter int unsigned ProductBits  = 1,  // of a DSP
-    parameter int unsigned BlockWeights = 0,
+    parameter int unsigned BlockWeights = 0,  // 1: in block RAM, 2: in UltraRAM
     parameter bit          StreamWeights = 0,
     parameter int unsigned WeightRows   = 1,
+    parameter int unsigned LoadBits     = 1,
     parameter int unsigned Structure    = 0,
     parameter              WeightsFile  = "weights"
 ) (
@@ -29,6 +30,7 @@ module hwbnn_mvu_product #(
     input  logic [StreamWeights:0] in_valid_i,
     output logic [StreamWeights:0] in_pop_o,
     input  logic [Simd*InBits+(StreamWeights?Pe*Simd*WeightBits:0)-1:0] in_data_i,
+    input  logic [LoadBits-1:0]    load_i,
     input  logic                   out_room_i,
     output logic                   fire_o,
     output logic                   last_o,
@@ -118,19 +120,19 @@ module hwbnn_mvu_product #(
   // ---- weights -------------------------------------------------------------------------------------
 
   logic [WeightWidth-1:0] w_q;
+  logic [(StreamWeights?WeightWidth:1)-1:0] streamed;
   if (StreamWeights) begin : gen_stream  // a word with every firing
-    logic unused;
-    assign unused = &address_q;
     assign word_valid = in_valid_i[StreamWeights];
     assign in_pop_o[StreamWeights] = fire_o;
-    always_ff @(posedge clk_i) w_q <= in_data_i[Simd*InBits+:WeightWidth];
+    assign streamed = in_data_i[Simd*InBits+:WeightWidth];
   end else begin : gen_memory
     assign word_valid = 1'b1;
-    hwbnn_rom #(
-        .Width(WeightWidth), .Depth(Depth), .Block(BlockWeights), .Rows(WeightRows),
-        .WordsFile(WeightsFile)
-    ) i_weights (.clk_i, .address_i(address_q), .word_o(w_q));
+    assign streamed = 1'b0;
   end
+  hwbnn_mvu_weights #(
+      .Width(WeightWidth), .Depth(Depth), .Block(BlockWeights), .Stream(StreamWeights),
+      .Rows(WeightRows), .LoadBits(LoadBits), .WordsFile(WeightsFile)
+  ) i_weights (.clk_i, .address_i(address_q), .stream_i(streamed), .load_i, .word_o(w_q));
 
   // ---- operand registers, products, sums -----------------------------------------------------------
 
@@ -147,7 +149,7 @@ module hwbnn_mvu_product #(
     for (genvar p = 0; p < Pe; p++) begin : gen_lane
       hwbnn_popcount #(
           .Inputs(Simd), .Width(Width), .Stages(Stages), .Structure(Structure),
-          .Leaves(Depth == 1 && !StreamWeights ? 2 : 0)
+          .Leaves(Depth == 1 && !StreamWeights && BlockWeights != 2 ? 2 : 0)
       ) i_popcount (
           .clk_i, .x_i(x_q), .w_i(w_q[p*Simd+:Simd]),
           .a_o(rows_a_o[p*Width+:Width]), .b_o(rows_b_o[p*Width+:Width]));

@@ -146,7 +146,7 @@ def _summary(report: Json) -> RenderableType:
             )
     table.show_header = False
     clock = f"{report['clock_mhz']:.6g} MHz on {report['board']['name']}"
-    told = ("streamed_weights", "folding", "fifo_sizing")
+    told = ("streamed_weights", "loaded_weights", "folding", "fifo_sizing")
     proofs = [Text(report[key]["text"], "dim") for key in told if key in report]
     return Group(Text(clock, "bold"), table, Text(report["bottleneck"]["text"]), *proofs, Text())
 

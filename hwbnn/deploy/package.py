@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from hwbnn.board import AxiLink, Board, Device, UartLink
 from hwbnn.deploy.host_part import HostPart, host_part
-from hwbnn.deploy.runtime.package import MANIFEST, SCHEMA, SCHEMA_WEIGHTS
+from hwbnn.deploy.runtime.package import MANIFEST, SCHEMA, SCHEMA_LOADED, SCHEMA_WEIGHTS
 from hwbnn.deploy.wheel import wheel, wheel_name, zipped
 from hwbnn.emit.chip import Core
 from hwbnn.emit.file_set import FileSet
@@ -70,7 +70,7 @@ def package(contents: Contents) -> FileSet:
         files |= FileSet({name: contents.bitstream})
     board, preprocess = contents.board, contents.graph.preprocess
     manifest = {
-        "schema": SCHEMA_WEIGHTS if weights else SCHEMA,
+        "schema": _schema(contents.core),
         "name": contents.graph.name,
         "hwbnn": version,
         "board": {
@@ -173,11 +173,14 @@ def _output(contents: Contents) -> tuple[Json, FileSet]:
 
 
 def _weights(contents: Contents) -> tuple[list[Json], FileSet]:
-    """What must lie in memory, in the order of the weight readers; images are one pass each."""
+    """What must lie in memory, in the order of the weight readers; images are one pass each.
+
+    Of the last reader, if it is a loader, what is loaded once.
+    """
     entries: list[Json] = []
     files: dict[str, bytes] = {}
     for port in weight_ports(contents.core, contents.board):
-        image, path = contents.core.weights[port.name], f"weights/{port.name}.bin"
+        image, path = port.image, f"weights/{port.name}.bin"
         files[path] = image.data
         entries.append(
             {
@@ -187,10 +190,17 @@ def _weights(contents: Contents) -> tuple[list[Json], FileSet]:
                 "bytes": len(image.data),
                 "word_bits": image.word_bits,
                 "container_bytes": image.container_bytes,
-                "words_a_frame": image.words_a_frame,
+                **({"loaded": True} if port.loads else {"words_a_frame": image.words_a_frame}),
             }
         )
     return entries, FileSet(files)
+
+
+def _schema(core: Core) -> str:
+    """The oldest that says it all."""
+    if core.loaded:
+        return SCHEMA_LOADED
+    return SCHEMA_WEIGHTS if core.weights else SCHEMA
 
 
 def _values(values: OutputValues | OutputSteps | None) -> tuple[Json | None, FileSet]:

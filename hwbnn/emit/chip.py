@@ -10,7 +10,7 @@ from hwbnn.board import Board
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.rtl import Structure, emit_library, emit_memories, emit_top
 from hwbnn.emit.transfer import Transfer
-from hwbnn.emit.weight_images import WeightImage, weight_images
+from hwbnn.emit.weight_images import WeightImage, load_image, weight_images
 from hwbnn.ir.design import Design
 from hwbnn.resources import Room, names_under, read_text
 
@@ -23,8 +23,8 @@ class Core:
 
     files: the core's top (module `<design>_core`), library, memories, and the shell's modules, all
     in one folder. fifos: edges in the order of HIGH_WATER. build_hash: 16 bytes. weights: what must
-    lie in memory, by the source whose words the core takes from outside; they are no part of the
-    hash.
+    lie in memory, by the source whose words the core takes from outside; loaded: what must be
+    written into it once, if anything must. Neither is part of the hash.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Core:
     fifos: tuple[str, ...]
     build_hash: bytes
     weights: Mapping[str, WeightImage] = field(default_factory=dict)
+    loaded: WeightImage | None = None
 
     @property
     def hash_parameter(self) -> str:
@@ -50,9 +51,9 @@ def emit_core(design: Design, board: Board, *, structure: Structure) -> Core:
     module = f"{design.name}_core"
     monitored = len(design.edges) <= MONITORED_FIFOS
     emit = partial(emit_top, design, name=module, monitored=monitored, external_weights=True)
-    weights = weight_images(design)
+    weights, loaded = weight_images(design), load_image(design)
     shell = shell_sources("shell")
-    if weights:
+    if weights or loaded:
         shell |= shell_sources("shell/weights")
     library = emit_library(design, external_weights=True)
     same = library | emit_memories(design, external_weights=True) | shell
@@ -70,6 +71,7 @@ def emit_core(design: Design, board: Board, *, structure: Structure) -> Core:
         fifos=tuple(edge.name for edge in design.edges) if monitored else (),
         build_hash=digest.digest()[:16],
         weights=weights,
+        loaded=loaded,
     )
 
 

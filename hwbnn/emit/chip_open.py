@@ -115,6 +115,12 @@ def emit_open_chip(design: Design, board: Board, *, clock_mhz: float) -> OpenChi
             f"{board.id}: weights must lie in the chip, for there is no memory beside it, not "
             f"stream as those of {', '.join(core.weights)}; take a Zynq board"
         )
+    if core.loaded:
+        names = ", ".join(instance.name for instance in design.loaded)
+        raise ConfigError(
+            f"{board.id}: weights must be in the bitstream, for there is no memory beside the chip "
+            f"to load them from, not in UltraRAM as those of {names}; take another board"
+        )
     chip = FileSet.of({"chip.sv": _emit_top(core, board, link, clock_mhz)})
     sources = used_by("chip", core.files | chip)
     files = sources | emit_maps(flow.family)

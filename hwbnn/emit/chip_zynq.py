@@ -149,8 +149,10 @@ def emit_zynq_top(core: Core, board: Board, *, pads: bool = False) -> FileSet:
     control = _signals(address_bits=32, data_bits=32, id_bits=link.control_id_bits)
     data = tuple(_signals(address_bits=link.address_bits, data_bits=board.data.bits))
     holes = {"core": core, "board": board, "control": tuple(control), "data": data}
+    weights = weight_ports(core, board)
     holes |= {
-        "weights": weight_ports(core, board),
+        "weights": weights,
+        "loads": any(port.loads for port in weights),
         "reads": tuple(signal for signal in data if signal.name.startswith(("ar", "r"))),
         "split": _SPLIT,
     }

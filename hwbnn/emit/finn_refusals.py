@@ -59,6 +59,12 @@ def _mvu(design: Design, name: str, unit: Mvu) -> Iterator[str]:
             f"{unit.origin}: weights must lie in the chip for FINN, not come as a stream; {_ELSE}"
         )
         return
+    if unit.loaded_memory is not None:
+        yield (
+            f"{unit.origin}: weights must not be in UltraRAM for FINN, which does not load it; "
+            "build for RTL"
+        )
+        return
     width = unit.pe * unit.simd * unit.weight_dtype.bits
     if width > MAX_STREAM_BITS:
         yield (

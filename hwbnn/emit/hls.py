@@ -151,6 +151,11 @@ def _check(design: Design) -> None:
         for instance in design.instances
         if instance.unit.weight_source() is not None
     ]
+    problems += [
+        f"{instance.name}: weights must not be in UltraRAM for HLS, which does not load it; take "
+        "--backend rtl alone, or other weights in the folding file"
+        for instance in design.loaded
+    ]
     if not re.fullmatch(r"[A-Za-z]\w*", design.name, re.ASCII) or design.name in _RESERVED:
         problems.append(
             f"{design.name}: design name must be a C++ identifier that is free, for its top "

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from hwbnn.board import Board
 from hwbnn.emit.report_folding import FoldingBound, FoldingProof, folding_section
-from hwbnn.emit.report_weights import streamed_weights
+from hwbnn.emit.report_weights import loaded_weights, streamed_weights
 from hwbnn.emit.roofline import ASSUMPTION, Limit, Roofline, roofline
 from hwbnn.emit.shell import monitor_cost, readers_cost, shell_cost
 from hwbnn.ir.design import Design, Edge, Instance
@@ -135,6 +135,8 @@ def report(findings: Findings) -> Json:
             found["streamed_weights"] = streamed_weights(
                 design, board, period=period, clock_mhz=clock
             )
+        if design.loaded:
+            found["loaded_weights"] = loaded_weights(design)
     if findings.connections:
         found["connections"] = [_connections(each) for each in findings.connections]
     if findings.folding is not None:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report's section of weights that stream from memory: who, how wide, how fast."""
+"""The report's sections of weights that come from memory, all the time or once: who, how much."""
 
 from itertools import zip_longest
 from typing import Any
 
 from hwbnn.board import MEMORY_SHARE, Board
-from hwbnn.emit.weight_images import WeightImage, weight_images
-from hwbnn.ir.design import Design
+from hwbnn.emit.weight_images import WeightImage, load_image, weight_images
+from hwbnn.ir.design import Design, Instance
+from hwbnn.ir.ram import ultra_columns, ultra_ram
 
 MODELLED = "modelled"
 
@@ -52,6 +53,39 @@ def _layer(
         "bytes_a_frame": image.frame_bytes,
         "mb_s": _figure(mb_s, "MB/s"),
         "share_of_peak": round(mb_s / peak, 6),
+    }
+
+
+def loaded_weights(design: Design) -> dict[str, Any]:
+    """Return the section of a design with weights in UltraRAM: the memories, and their image."""
+    layers, image = [_memory(instance) for instance in design.loaded], load_image(design)
+    assert image is not None, "asked for if there are some"
+    blocks = sum(one["uram"] for one in layers)
+    names = ", ".join(one["layer"] for one in layers)
+    text = (
+        f"The weights of {len(layers)} layers lie in {blocks} UltraRAMs ({names}), which no "
+        f"bitstream fills: {image.words:,} columns of {image.word_bits} bits, an image of "
+        f"{len(image.data):,} bytes, are loaded once before the first frame."
+    )
+    return {
+        "layers": layers,
+        "columns": image.words,
+        "column_bits": image.word_bits,
+        "container_bytes": image.container_bytes,
+        "image_bytes": len(image.data),
+        "text": text,
+    }
+
+
+def _memory(instance: Instance) -> dict[str, Any]:
+    shape = instance.unit.loaded_memory
+    assert shape is not None, "asked for the loaded alone"
+    return {
+        "layer": instance.name,
+        "word_bits": shape.width,
+        "words": shape.depth,
+        "columns": shape.depth * ultra_columns(shape.width),
+        "uram": int(ultra_ram(shape.depth, shape.width).uram),
     }
 
 

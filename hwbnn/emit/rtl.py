@@ -12,7 +12,11 @@ from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.template import render
 from hwbnn.ir.design import Design, Edge, Instance
 from hwbnn.ir.fifo import Fifo
+from hwbnn.ir.ram import ULTRA_SHAPE, ultra_columns
+from hwbnn.ir.unit import MemoryShape
 from hwbnn.resources import Room, names, read_text
+
+LOAD = "hwbnn_load"  # a link of the chain that fills UltraRAM
 
 
 class Structure(Enum):
@@ -67,6 +71,8 @@ def emit_library(design: Design, *, external_weights: bool = False) -> FileSet:
     """Library modules that a design uses, with the modules that those use."""
     inside = _inside(design, external_weights)
     wanted = {Fifo.module, *(instance.unit.module for instance in inside)}
+    if external_weights and design.loaded:
+        wanted.add(LOAD)
     found: set[str] = set()
     while wanted:
         module = wanted.pop()
@@ -88,7 +94,10 @@ def emit_top(
 
     monitored: with port `high_water_o` (rtl/shell/hwbnn_high_water.sv). external_weights: without
     the sources of weights; each has ports `<instance>_valid_i`, `_ready_o` and `_data_i` instead.
+    Weights in UltraRAM come through `load_rst_ni`, `load_valid_i` and `load_data_i` then, and
+    `loaded_o` says that all are there (decision 12).
     """
+    loaded = design.loaded if external_weights else ()
     text = render(
         Room.RTL,
         "templates/top.sv.j2",
@@ -97,8 +106,10 @@ def emit_top(
         monitored=monitored,
         fifos=[(edge, _fifo_cell(edge)) for edge in design.edges],
         units=[
-            (i, _unit_cell(design, i, structure, folder)) for i in _inside(design, external_weights)
+            (i, _unit_cell(design, i, structure, folder, loaded=i in loaded))
+            for i in _inside(design, external_weights)
         ],
+        links=[(i, _load_bits(i), cell) for i, cell in zip(loaded, _chain(loaded), strict=True)],
         weights=[(i.name, design.out_of(i.name)[0]) for i in design.sources if external_weights],
     )
     return FileSet.of({f"{name}.sv": text})
@@ -119,26 +130,68 @@ def emit_memories(design: Design, *, external_weights: bool = False) -> FileSet:
             )
             for instance in _inside(design, external_weights)
             for memory in instance.unit.memories()
+            if not (external_weights and memory.shape == instance.unit.loaded_memory)
         }
     )
 
 
-def _unit_cell(design: Design, instance: Instance, structure: Structure, folder: str) -> Cell:
+def _unit_cell(
+    design: Design, instance: Instance, structure: Structure, folder: str, *, loaded: bool
+) -> Cell:
     unit, name = instance.unit, instance.name
     parameters = [Parameter(key, str(value)) for key, value in unit.parameters().items()]
-    if _has_structure(unit.module):
+    if _named(unit.module, "Structure"):
         parameters.append(Parameter("Structure", str(structure.value)))
     stems = dict.fromkeys(memory.name.rstrip("0123456789") for memory in unit.memory_shapes())
     for stem in stems:
         parameter = "".join(part.capitalize() for part in stem.split("_")) + "File"
         parameters.append(Parameter(parameter, f'"{folder}{name}_{stem}"'))
     ports = [Connection("clk_i", "clk_i"), Connection("rst_ni", "rst_ni")]
+    if loaded:
+        parameters.append(Parameter("LoadBits", str(_load_bits(instance))))
+        ports.append(Connection("load_i", f"{name}_load"))
+    elif _named(unit.module, "load_i"):
+        ports.append(Connection("load_i", "1'b0"))
     into, out_of = design.into(name), design.out_of(name)
     ports += _packed(into, in_valid_i="valid", in_pop_o="pop", in_data_i="head")
     ports += _packed(
         out_of, out_room_i="room", out_reserve_o="reserve", out_push_o="push", out_data_o="word"
     )
     return Cell(unit.module, f"unit_{name}", tuple(parameters), tuple(ports))
+
+
+def _chain(loaded: Sequence[Instance]) -> Iterator[Cell]:
+    """Link the memories that are loaded: each hands on what comes when it is full."""
+    valid, data = "load_valid_i", "load_data_i"
+    for instance in loaded:
+        name, shape = instance.name, _loaded_shape(instance)
+        columns = ultra_columns(shape.width)
+        ports = (
+            Connection("clk_i", "clk_i"),
+            Connection("rst_ni", "load_rst_ni"),
+            Connection("valid_i", valid),
+            Connection("data_i", data),
+            Connection("valid_o", f"{name}_more"),
+            Connection("data_o", f"{name}_rest"),
+            Connection("full_o", f"{name}_full"),
+            Connection("load_o", f"{name}_load"),
+        )
+        sizes = (Parameter("Depth", str(shape.depth)), Parameter("Columns", str(columns)))
+        yield Cell(LOAD, f"load_{name}", sizes, ports)
+        valid, data = f"{name}_more", f"{name}_rest"
+
+
+def _load_bits(instance: Instance) -> int:
+    """Bits of what writes a memory: write enables, address, column."""
+    shape = _loaded_shape(instance)
+    address = max(1, (shape.depth - 1).bit_length())
+    return ultra_columns(shape.width) + address + ULTRA_SHAPE[1]
+
+
+def _loaded_shape(instance: Instance) -> MemoryShape:
+    shape = instance.unit.loaded_memory
+    assert shape is not None, instance.name
+    return shape
 
 
 def _packed(edges: Sequence[Edge], **signals: str) -> Iterator[Connection]:
@@ -173,8 +226,8 @@ def _source(module: str) -> str:
 
 
 @cache
-def _has_structure(module: str) -> bool:
-    return re.search(r"\bStructure\b", _source(module)) is not None
+def _named(module: str, word: str) -> bool:
+    return re.search(rf"\b{word}\b", _source(module)) is not None
 
 
 @cache

@@ -15,6 +15,7 @@ from hwbnn.ir.unit import Family, Resources
 
 _AXI = {64: Resources(lut=1135, ff=1263), 128: Resources(lut=1514, ff=1533)}  # by bits of the port
 _READER = {64: Resources(lut=375, ff=190), 128: Resources(lut=645, ff=225)}  # likewise
+_LOADER = Resources(lut=415, ff=175)  # a reader of words that are whole beats of 128 bits
 _READERS = Resources(lut=230, ff=226)  # their registers: fixed, and for each of them
 _READER_REGISTERS = Resources(lut=95, ff=97)
 _UART = {
@@ -44,10 +45,11 @@ def monitor_cost(design: Design, family: Family) -> Resources:
 def readers_cost(design: Design, board: Board) -> Resources:
     """Return what the readers of weights that lie in memory cost, and their registers."""
     count = len(design.sources)
-    if not count:
+    if not count and not design.loaded:
         return Resources()
     each = _READER[board.data.bits] + _READER_REGISTERS
-    return Resources(lut=count * each.lut, ff=count * each.ff) + _READERS
+    cost = Resources(lut=count * each.lut, ff=count * each.ff) + _READERS
+    return cost + _LOADER + _READER_REGISTERS if design.loaded else cost
 
 
 def room(board: Board) -> Resources:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weight ports: which port of a Zynq's processing system brings which layer's weights."""
+"""Weight ports: which port of a Zynq's processing system brings which layers' weights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hwbnn.board import Board, Device
 from hwbnn.emit.chip import Core
+from hwbnn.emit.weight_images import WeightImage
 from hwbnn.errors import ConfigError
+
+LOADER = "load"  # begins the names of the core's ports
 
 
 @dataclass(frozen=True)
@@ -41,23 +44,39 @@ _PORTS = {Device.ZYNQ7000: _HP, Device.ZYNQMP: _FPD}
 
 @dataclass(frozen=True)
 class WeightPort:
-    """A port to memory, and the source whose words it brings.
+    """A port to memory, and what it brings: the words of a source, or what the core is loaded with.
 
-    name: of the source, as in the core's ports. bus: of the accelerator's AXI port. word_bits in
-    each container_bytes of the image.
+    name: of the source, or `load`, as in the core's ports. bus: of the accelerator's AXI port.
+    loads: once, before the first frame (decision 12).
     """
 
     name: str
     bus: str
     port: str
     pins: Pins
-    word_bits: int
-    container_bytes: int
+    image: WeightImage
+    loads: bool
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a word, one in each container of the image."""
+        return self.image.word_bits
+
+    @property
+    def container_bytes(self) -> int:
+        """Bytes of a container."""
+        return self.image.container_bytes
 
 
 def weight_ports(core: Core, board: Board) -> tuple[WeightPort, ...]:
-    """Return a port for each source of a core, in their order; ConfigError: the board has not."""
-    if not core.weights:
+    """Return a port for each source of a core, in their order, then the loader's, if it has one.
+
+    ConfigError: the board has not so many.
+    """
+    images = dict(core.weights)
+    if core.loaded:
+        images[LOADER] = core.loaded
+    if not images:
         return ()
     if problems := list(_problems(core, board)):
         raise ConfigError(problems)
@@ -67,22 +86,23 @@ def weight_ports(core: Core, board: Board) -> tuple[WeightPort, ...]:
             bus=f"w{index}_axi",
             port=port,
             pins=_PORTS[board.family][port],
-            word_bits=image.word_bits,
-            container_bytes=image.container_bytes,
+            image=image,
+            loads=name == LOADER,
         )
         for index, ((name, image), port) in enumerate(
-            zip(core.weights.items(), board.data.weight_ports, strict=False)
+            zip(images.items(), board.data.weight_ports, strict=False)
         )
     )
 
 
 def _problems(core: Core, board: Board) -> Iterator[str]:
     ports = board.data.weight_ports
-    if len(core.weights) > len(ports):
+    count = len(core.weights) + (core.loaded is not None)
+    if count > len(ports):
+        what = [*core.weights, *(["UltraRAM"] if core.loaded else [])]
         yield (
-            f"{board.id}: data.weight_ports must be {len(core.weights)} or more for the weights of "
-            f"{', '.join(core.weights)}, not {len(ports)}; let fewer layers stream, or take "
-            "another board"
+            f"{board.id}: data.weight_ports must be {count} or more for the weights of "
+            f"{', '.join(what)}, not {len(ports)}; let fewer layers stream, or take another board"
         )
     for port in ports:
         if port not in _PORTS[board.family]:
@@ -96,3 +116,9 @@ def _problems(core: Core, board: Board) -> Iterator[str]:
                 f"{name}: a word must fit the {board.data.bits} bits of a port of {board.id}, not "
                 f"have {image.word_bits}; fold the layer to fewer pe * simd"
             )
+    if core.loaded and core.loaded.container_bytes > board.word_bytes:
+        yield (
+            f"{core.name}: weights in UltraRAM must be loaded through a port of "
+            f"{8 * core.loaded.container_bytes} bits, not of the {board.data.bits} of {board.id}; "
+            "fold without them"
+        )

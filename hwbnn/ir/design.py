@@ -94,6 +94,11 @@ class Design:
         """The instances without inputs: they stand for memory outside the chip (decision 11)."""
         return tuple(instance for instance in self.instances if not instance.unit.inputs)
 
+    @property
+    def loaded(self) -> tuple[Instance, ...]:
+        """The instances with a memory that is written before the first frame (decision 12)."""
+        return tuple(i for i in self.instances if i.unit.loaded_memory is not None)
+
     def __getitem__(self, name: str) -> Unit:
         for instance in self.instances:
             if instance.name == name:

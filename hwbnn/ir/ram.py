@@ -7,6 +7,7 @@ from hwbnn.ir.unit import Family, Resources
 # SB_RAM40_4K (FPGA-TN-02002).
 BLOCK_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 ULTRA_SHAPE = 4096, 72  # URAM288: depth and width, which cannot be traded (UG573)
+LOAD_BYTES = 16  # in which a word of one comes to be loaded: a beat of a port of 128 bits
 SMALL_BLOCK_SHAPES = ((256, 16), (512, 8), (1024, 4), (2048, 2))
 
 
@@ -59,7 +60,12 @@ def blocks_of(depth: int, width: int, family: Family = Family.XC7) -> int:
     return min(-(-depth // rows) * -(-width // bits) for rows, bits in shapes)
 
 
+def ultra_columns(width: int) -> int:
+    """Return the UltraRAMs that a word takes side by side."""
+    return -(-width // ULTRA_SHAPE[1])
+
+
 def ultra_ram(depth: int, width: int) -> Resources:
     """Cost of a memory in UltraRAMs; a LUT6 a bit chooses between four of them."""
-    banks, wide = -(-depth // ULTRA_SHAPE[0]), -(-width // ULTRA_SHAPE[1])
+    banks, wide = -(-depth // ULTRA_SHAPE[0]), ultra_columns(width)
     return Resources(lut=float(-(-(banks - 1) // 3) * width), uram=float(banks * wide))

@@ -111,7 +111,7 @@ class Style(Enum):
     AUTO = "auto"
     DISTRIBUTED = "distributed"
     BLOCK = "block"
-    ULTRA = "ultra"  # UltraRAM: written memories only, its contents cannot be in a bitstream
+    ULTRA = "ultra"  # UltraRAM: no bitstream fills it, weights are loaded (decision 12)
     STREAM = "stream"  # not in the unit: the words come through a port (decision 11)
 
 
@@ -124,16 +124,16 @@ class Multiplier(Enum):
 
 @dataclass(frozen=True)
 class MemoryShape:
-    """A read-only memory without its contents: what its cost depends on."""
+    """A read-only memory without its contents: what its cost depends on.
+
+    One in UltraRAM is written once, before the first frame.
+    """
 
     name: str
     depth: int
     lanes: int
     lane_bits: int
     style: Style = Style.DISTRIBUTED
-
-    def __post_init__(self) -> None:
-        assert self.style is not Style.ULTRA, "no bitstream fills UltraRAM"
 
     @property
     def width(self) -> int:
@@ -307,6 +307,16 @@ class Unit(ABC):
     def memories(self) -> tuple[Memory, ...]:
         """Read-only memories; parameter `<Name>File` of the module names the hex file."""
         return ()
+
+    @property
+    def loaded_memory(self) -> MemoryShape | None:
+        """The memory that is written before the first frame, if there is one (decision 12)."""
+        return next((shape for shape in self.memory_shapes() if shape.style is Style.ULTRA), None)
+
+    def worth_loading(self, folding: Folding) -> bool:
+        """Whether the weights, at a folding, may well lie in UltraRAM."""
+        del folding
+        return False
 
     def buffers(self) -> tuple[Buffer, ...]:
         """Internal channels, by index (sliding window)."""

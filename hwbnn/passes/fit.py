@@ -92,7 +92,8 @@ class MisfitError(ConfigError):
 class _Task:
     """What the searches share: a design, what it must fit, and the widest beat that arrives.
 
-    floor: no choice is for a faster design. What choices cost is worked out once.
+    floor: no choice is for a faster design. ultra: weights may lie in UltraRAM. What choices cost
+    is worked out once.
     """
 
     design: Design
@@ -100,6 +101,7 @@ class _Task:
     family: Family
     port_bits: int | None
     floor: int
+    ultra: bool
 
     @cached_property
     def space(self) -> Space:
@@ -123,7 +125,13 @@ class _Task:
 
 
 def _choices(task: _Task) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:
-    return all_choices(task.design, floor=task.floor, family=task.family, port_bits=task.port_bits)
+    return all_choices(
+        task.design,
+        floor=task.floor,
+        family=task.family,
+        port_bits=task.port_bits,
+        ultra=task.ultra,
+    )
 
 
 def cheapest_folding(
@@ -133,19 +141,21 @@ def cheapest_folding(
     limit: Resources,
     family: Family,
     port_bits: int | None = None,
+    ultra: bool = False,
 ) -> Searched:
     """Return the cheapest folding of at most `target_cycles` a frame that fits.
 
-    Cheapest: the least sum of shares of the limits on LUTs, block RAMs and DSPs. port_bits: the
-    most that arrive in a cycle; no wider input is tried.
+    Cheapest: the least sum of shares of the limits on LUTs, block RAMs, DSPs and UltraRAMs.
+    port_bits: the most that arrive in a cycle; no wider input is tried. ultra: weights may lie in
+    UltraRAM.
     """
     if target_cycles < 1:
         raise ConfigError(f"target cycles must be at least 1, not {target_cycles}")
     least, reason = _fewest(design, port_bits)
     if target_cycles < least:
         raise UnreachableTargetError(design.name, asked=target_cycles, best=least, reason=reason)
-    task = _Task(design, limit, family, port_bits, target_cycles)
-    return _cheapest(task, _Task(design, limit, family, port_bits, least), limit)
+    task = _Task(design, limit, family, port_bits, target_cycles, ultra)
+    return _cheapest(task, replace(task, floor=least), limit)
 
 
 def fastest_folding(
@@ -155,16 +165,17 @@ def fastest_folding(
     family: Family,
     port_bits: int | None = None,
     port_cycles: int = 1,
+    ultra: bool = False,
 ) -> Searched:
     """Return the folding of the fewest cycles a frame that fits, and of those the cheapest.
 
     port_bits: the most that arrive in a cycle; no wider input is tried. port_cycles: what the
-    port needs for a frame; to be faster is not tried.
+    port needs for a frame; to be faster is not tried. ultra: weights may lie in UltraRAM.
     """
     least, reason = _fewest(design, port_bits)
     if port_cycles > least:
         least, reason = port_cycles, f"the port takes {port_cycles} cycles a frame"
-    return _fastest(_Task(design, limit, family, port_bits, least), limit, reason=reason)
+    return _fastest(_Task(design, limit, family, port_bits, least, ultra), limit, reason=reason)
 
 
 def slowest_of_fastest(design: Design, *, port_bits: int | None = None) -> tuple[str, int]:

@@ -58,8 +58,7 @@ def parse_toml(text: str, *, where: str) -> FoldingFile:
 
 def _layer(where: str, name: str, layer: _Layer) -> Knobs:
     place = f"{where}: layers.{name}"
-    styles = (style for style in Style if style is not Style.ULTRA)
-    style = _one_of(styles, layer.weights, f"{place}.weights")
+    style = _one_of(Style, layer.weights, f"{place}.weights")
     multipliers = _one_of(Multiplier, layer.multipliers, f"{place}.multipliers")
     return Knobs(layer.pe, layer.simd, layer.stages, style, multipliers)
 

@@ -125,12 +125,18 @@ class Beat:
 
 
 def all_choices(
-    design: Design, *, floor: int, family: Family, port_bits: int | None = None
+    design: Design,
+    *,
+    floor: int,
+    family: Family,
+    port_bits: int | None = None,
+    ultra: bool = False,
 ) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:
     """Return every unit of a design that takes `floor` cycles at the least, with its choices.
 
     port_bits: the most that arrive in a cycle; the unit at the input reads no wider beats, nor
-    does one with streamed weights read wider words of them.
+    does one with streamed weights read wider words of them. ultra: weights may be loaded into
+    UltraRAM.
     """
     units = [instance.unit for instance in design.instances]
     found = [
@@ -139,7 +145,7 @@ def all_choices(
     ]
     serial = max(max(cycles.values()) for cycles in found)  # nothing need be slower
     each = (
-        _choices(*pair, floor=min(floor, serial), family=family)
+        _choices(*pair, floor=min(floor, serial), family=family, ultra=ultra)
         for pair in zip(units, found, strict=True)
     )
     return tuple(zip(units, each, strict=True))
@@ -152,23 +158,24 @@ def choices(unit: Unit, *, floor: int, family: Family = Family.XC7) -> tuple[Cho
     of both kinds. Left out is what takes less than an eighth of the floor, but for one choice
     within it.
     """
-    return _choices(unit, cycles_of_foldings(unit), floor=floor, family=family)
+    return _choices(unit, cycles_of_foldings(unit), floor=floor, family=family, ultra=False)
 
 
 def _choices(
-    unit: Unit, found: dict[Folding, int], *, floor: int, family: Family
+    unit: Unit, found: dict[Folding, int], *, floor: int, family: Family, ultra: bool
 ) -> tuple[Choice, ...]:
     least = min(floor // HASTE, max(cycles for cycles in found.values() if cycles <= floor))
     kept = {folding: cycles for folding, cycles in found.items() if cycles >= least}
     style = unit.knobs.weight_style
     fixed = style is None or style is Style.STREAM
     styles = (style,) if fixed else (Style.DISTRIBUTED, Style.BLOCK)
+    loaded = (Style.ULTRA,) if ultra and not fixed else ()
     either = family is Family.XC7 and unit.knobs.multipliers is not None
     multipliers = tuple(Multiplier) if either else (None,)
     return tuple(
         Choice(cycles, Knobs(folding.pe, folding.simd, weight_style=style, multipliers=multiplier))
         for folding, cycles in kept.items()
-        for style in styles
+        for style in (*styles, *(loaded if unit.worth_loading(folding) else ()))
         for multiplier in multipliers
     )
 

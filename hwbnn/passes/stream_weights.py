@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stream weights: which layers read theirs from memory beside the chip, and at what pace."""
+"""Weights from memory: which layers stream theirs, at what pace; whether some can be loaded."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from hwbnn.board import Board
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design, Instance
+from hwbnn.ir.ram import LOAD_BYTES
 from hwbnn.ir.unit import Knobs, Style
 from hwbnn.passes.adapt import adapt
 from hwbnn.passes.fit import MisfitError, Searched
 from hwbnn.passes.fold import with_units
+from hwbnn.step import Backend
 from hwbnn.units.mvu import Mvu
 from hwbnn.units.weight_source import WeightSource
 
@@ -20,7 +22,7 @@ class WeightMemory:
     """What memory beside the chip gives: a port of `bits` for each layer that streams.
 
     bytes_a_cycle: that frames, results and weights may move together; frame_bytes: of a frame and
-    its results.
+    its results. ultra_rams: of the board, which a port fills that no layer streams through.
     """
 
     board: str
@@ -28,13 +30,24 @@ class WeightMemory:
     bits: int
     bytes_a_cycle: float
     frame_bytes: int
+    ultra_rams: int = 0
 
     @classmethod
     def of(cls, board: Board, *, frame_bytes: int, clock_mhz: float) -> "WeightMemory":
         """Return what a board's memory gives at a clock."""
         data = board.data
         moved = board.memory_mb_s / clock_mhz
-        return cls(board.id, data.weight_ports, data.bits, moved, frame_bytes)
+        urams = board.resources.uram
+        return cls(board.id, data.weight_ports, data.bits, moved, frame_bytes, urams)
+
+    def loads(self, design: Design, backends: Collection[Backend] = ()) -> bool:
+        """Return whether UltraRAM can hold weights beside the layers of a design that stream.
+
+        backends: that are asked for; HLS and FINN do not load it.
+        """
+        able = not {Backend.HLS, Backend.FINN} & set(backends)
+        free = len(self.ports) - len(streamed(design))
+        return able and self.ultra_rams > 0 and self.bits >= 8 * LOAD_BYTES and free > 0
 
     def cycles(self, weight_bytes: int) -> float:
         """Return the fewest cycles a frame in which so many bytes of weights can be read."""
@@ -101,8 +114,8 @@ def stream(design: Design, layers: Collection[str]) -> Design:
 
 def check_streams(design: Design, memory: WeightMemory) -> None:
     """Raise ConfigError if the board has too few ports, or too narrow ones, for a folded design."""
+    problems = list(_load_problems(design, memory))
     layers = [i for i in design.instances if i.unit.weight_source() is not None]
-    problems = []
     if len(layers) > len(memory.ports):
         problems.append(
             f"{design.name}: layers with streamed weights must be at most {len(memory.ports)} on "
@@ -118,6 +131,22 @@ def check_streams(design: Design, memory: WeightMemory) -> None:
             )
     if problems:
         raise ConfigError(problems)
+
+
+def _load_problems(design: Design, memory: WeightMemory) -> Iterator[str]:
+    """Say why the weights of a folded design that are to be loaded cannot be."""
+    names = [instance.name for instance in design.loaded]
+    if not names or memory.loads(design):
+        return
+    mend = 'set weights to "block"'
+    if not memory.ultra_rams:
+        missing = f"UltraRAM, which {memory.board} has not"
+    elif memory.bits < 8 * LOAD_BYTES:
+        missing = f"a memory port of {8 * LOAD_BYTES} bits, not of {memory.bits} as {memory.board}"
+    else:
+        missing = f"a memory port of {memory.board} that no layer streams through"
+        mend += ', or leave weights = "stream" of one out'
+    yield f'{", ".join(names)}: weights = "ultra" must have {missing}; {mend}'
 
 
 def pace(design: Design, memory: WeightMemory) -> Design:

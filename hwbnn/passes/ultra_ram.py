@@ -2,7 +2,8 @@
 """UltraRAM: FIFOs and window buffers that a board's UltraRAMs hold better than its block RAMs.
 
 Both have the same timing, so that this changes no cycle: it is done last, to a design whose FIFOs
-are sized. Weights stay: UltraRAM is empty at power-on (UG573).
+are sized. Weights are in UltraRAM by their layer's folding, which the search chose: this gets what
+is left.
 """
 
 from collections.abc import Iterator

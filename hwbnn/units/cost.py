@@ -12,12 +12,12 @@ import math
 from collections.abc import Iterable
 
 from hwbnn.ir import ram as memory_costs
-from hwbnn.ir.ram import BLOCK_SHAPES, SMALL_BLOCK_SHAPES, blocks_of
+from hwbnn.ir.ram import BLOCK_SHAPES, SMALL_BLOCK_SHAPES, ULTRA_SHAPE, blocks_of
 from hwbnn.ir.unit import Family, MemoryShape, Resources, Style
 
 _ROM_SHAPES = (*BLOCK_SHAPES, (32768, 0.5))  # the last: a bit in two blocks, without a choice
 ram, ram_blocks, written = memory_costs.ram, memory_costs.ram_blocks, memory_costs.written
-ultra_ram = memory_costs.ultra_ram
+ultra_ram, ultra_columns = memory_costs.ultra_ram, memory_costs.ultra_columns
 LUT_A_BLOCK = 190.0  # LUTs for a RAMB18E1 on a Zynq-7020: 53 200 to 280
 
 
@@ -42,6 +42,14 @@ def rom(depth: int, width: int, style: Style, family: Family) -> Resources:
         blocks, deep = _small_blocks(rows, banks * width)
         lut += banks * width * _choice(deep, family)
     return Resources(lut=lut, bram=blocks / 2 if family is Family.XC7 else float(blocks))
+
+
+def loaded(depth: int, width: int) -> Resources:
+    """Cost of hwbnn_ultra_rom and of the link that loads it; fitted to Yosys."""
+    columns, row = ultra_columns(width), (depth - 1).bit_length()
+    enables = columns if columns > 1 else 0  # which column is next: a bit each
+    link = Resources(lut=columns + 3.0, ff=ULTRA_SHAPE[1] + 2.0 + row + enables)
+    return ultra_ram(depth, width) + link
 
 
 def _small_blocks(depth: int, width: int) -> tuple[int, int]:

@@ -141,9 +141,9 @@ class DepthwiseMvu(Unit):
                 "no input; remove it"
             )
         style = self.weight_style if knobs.weight_style is None else knobs.weight_style
-        if style is Style.STREAM:
+        if style in (Style.STREAM, Style.ULTRA):
             raise ConfigError(
-                f"{self.origin}: weights must be auto, distributed or block, not stream: a "
+                f"{self.origin}: weights must be auto, distributed or block, not {style.value}: a "
                 "depthwise layer has few; choose one"
             )
         return replace(self.fold(folding_of(self.folding, knobs)), weight_style=style)

@@ -35,6 +35,7 @@ from hwbnn.units.folds import check_folding, divisors
 from hwbnn.units.mode import Mode
 from hwbnn.units.weight_source import WeightSource
 
+SHALLOW = 512  # words that a block RAM holds at the width of an UltraRAM
 MAX_STAGES = 16  # more levels than the tree of any folding has
 TREE_LEVELS_PER_REGISTER = 4  # of log2(SIMD): what xc7 adds up in 10 ns with room to spare
 
@@ -51,7 +52,7 @@ class Mvu(Unit):
     (ignored for BIPOLAR output). stages: pipeline registers inside the adder tree. multipliers:
     where weights and inputs of several bits are multiplied. weight_style STREAM: a word of the
     weights comes through port 1 with every firing, the matrix anew for every vector; `weights` are
-    what will come.
+    what will come. ULTRA: they are loaded before the first frame; nothing else differs from BLOCK.
     """
 
     weights: IntArray
@@ -309,7 +310,7 @@ class Mvu(Unit):
             "Stages": self.stages,
             "Dsp": int(self.on_dsps) + int(self.paired),
             "ProductBits": self.product.bits,
-            "BlockWeights": int(self.weight_shape.style is Style.BLOCK),
+            "BlockWeights": {Style.BLOCK: 1, Style.ULTRA: 2}.get(self.weight_shape.style, 0),
             "StreamWeights": int(self.streamed),
             "WeightRows": self.weight_shape.depth,
             "Groups": self.groups,
@@ -357,6 +358,11 @@ class Mvu(Unit):
         if not self.streamed:
             return None
         return WeightSource(self.weight_words(), self.weight_dtype, self.vectors)
+
+    def worth_loading(self, folding: Folding) -> bool:
+        """Whether UltraRAM holds the words in fewer blocks than block RAM, 512 deep at 72 bits."""
+        firings = -(-self.neurons // folding.pe) * -(-self.synapses // folding.simd)
+        return self.groups * firings > SHALLOW
 
     @property
     def weight_depth(self) -> int:

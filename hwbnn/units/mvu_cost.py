@@ -16,8 +16,7 @@ def resources(mvu: "Mvu", family: Family) -> Resources:
     """Return the modelled cost of a product on a family."""
     lut = mvu.pe * _lane_luts(mvu, family) + _control_luts(mvu, family)
     logic = Resources(lut=lut, ff=_registers(mvu, family), dsp=_dsps(mvu, family))
-    depth, width, style = mvu.weight_depth, mvu.weight_width, mvu.weight_shape.style
-    words = Resources() if mvu.streamed else cost.rom(depth, width, style, family)
+    words = _words(mvu, family)
     if mvu.neuron_folds > 1 and mvu.synapse_folds > 1:
         data = mvu.simd * mvu.input_dtype.bits
         words += cost.written(mvu.synapse_folds, data, family)
@@ -25,6 +24,18 @@ def resources(mvu: "Mvu", family: Family) -> Resources:
     if len(mvu.table_shapes) == 1:
         words += cost.starts(tables.pop(0), family)
     return logic + words + cost.memories(tables, family)
+
+
+def _words(mvu: "Mvu", family: Family) -> Resources:
+    """Cost of the memory of the weights, without its register."""
+    depth, width, style = mvu.weight_depth, mvu.weight_width, mvu.weight_shape.style
+    match style:
+        case Style.STREAM:
+            return Resources()
+        case Style.ULTRA:
+            return cost.loaded(depth, width)
+        case _:
+            return cost.rom(depth, width, style, family)
 
 
 def _dsps(mvu: "Mvu", family: Family) -> int:
@@ -37,7 +48,7 @@ def _lane_luts(mvu: "Mvu", family: Family) -> float:
     tables, inputs = mvu.table_shapes, mvu.simd
     bits, weight_bits = mvu.input_dtype.bits, mvu.weight_dtype.bits
     if mvu.mode is Mode.XNOR:
-        constant = mvu.weight_depth == 1 and not mvu.streamed
+        constant = mvu.weight_depth == 1 and mvu.weight_style not in (Style.STREAM, Style.ULTRA)
         sums = cost.popcount(inputs, pe=mvu.pe, constant=constant, family=family)
     elif _dsps(mvu, family):
         sums = _tree(mvu).lut
@@ -74,7 +85,7 @@ def _registers(mvu: "Mvu", family: Family) -> float:
         count += mvu.pe * sum(width + step + 1 for step in range(steps))
     if mvu.streamed:
         count += mvu.weight_width
-    elif style is not Style.BLOCK and mvu.weight_depth > 1:
+    elif style not in (Style.BLOCK, Style.ULTRA) and mvu.weight_depth > 1:
         # Equal columns are one: of few words there are few different ones.
         count += min(mvu.weight_width, 1 << min(32, mvu.weight_depth))
     if _dsps(mvu, family):

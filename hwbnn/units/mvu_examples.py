@@ -50,6 +50,10 @@ def examples() -> tuple[Unit, ...]:
         _example(bit, i3, None, neurons=3, synapses=4, vectors=2, groups=2),
         _example(i3, u2, u2, steps=3, neurons=3, synapses=4, vectors=12, border=square),
     )
+    ultra = (
+        _example(bit, bit, bit, neurons=8, vectors=2),  # 96 bits unrolled: two columns
+        _example(i3, u2, None, neurons=4, synapses=6, vectors=2, groups=2),
+    )
     return (
         _example(bit, bit, bit),
         _example(bit, bit, None, vectors=2),
@@ -68,6 +72,7 @@ def examples() -> tuple[Unit, ...]:
         _example(bit, u1, i3, steps=5, neurons=3, synapses=6, vectors=5, border=line),
         _example(i3, u2, u2, steps=3, neurons=3, synapses=4, vectors=12, groups=2, border=square),
         *(replace(unit, weight_style=Style.STREAM) for unit in streamed),
+        *(replace(unit, weight_style=Style.ULTRA) for unit in ultra),
         *_on_dsps(),
     )
 

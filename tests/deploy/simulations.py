@@ -18,14 +18,15 @@ from hwbnn.emit.chip_zynq import emit_zynq_chip, is_zynq
 from hwbnn.flow import BuildConfig, build
 from hwbnn.ir.design import Design
 from hwbnn.ir.graph import Graph
-from hwbnn.passes import adapt, size_fifos
+from hwbnn.ir.unit import Knobs, Style
+from hwbnn.passes import adapt, fold, lower, size_fifos
 from hwbnn.sim.engine import performance
 from hwbnn.step import Step
 from hwbnn.tools.cosim import cache_folder
 from hwbnn.tools.simulated_board import behavioural, build_simulated_board
 from tests.deploy.packages import Made
 from tests.graphs import binary_mlp, finished
-from tests.test_streamed_weights import cnn, folded
+from tests.test_streamed_weights import FOLDING, cnn, folded
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +97,17 @@ def streamed(board_id: str) -> Simulation:
     """A small CNN, the weights of whose second convolution and dense layer lie in memory."""
     images = np.random.default_rng(2).integers(0, 256, (3, 192))
     return simulate(cnn(), size_fifos(adapt(folded())), board_id, images=images)
+
+
+@cache
+def loaded(board_id: str) -> Simulation:
+    """The same, but the convolutions' weights are loaded into UltraRAM at the start."""
+    conv0 = Knobs(6, 9, weight_style=Style.ULTRA)
+    conv1 = Knobs(4, 27, weight_style=Style.ULTRA)  # words of two columns
+    knobs = FOLDING | {"conv0": conv0, "conv1": conv1}
+    design = size_fifos(adapt(fold(lower(cnn()), foldings=knobs)))
+    images = np.random.default_rng(2).integers(0, 256, (3, 192))
+    return simulate(cnn(), design, board_id, images=images)
 
 
 @cache

@@ -116,13 +116,13 @@ def test_package_alone_is_enough(tmp_path) -> None:
 class Readers:
     """Registers of readers, and memory; stuck: they never stop."""
 
-    def __init__(self, count: int, *, stuck: bool = False):
+    def __init__(self, count: int):
         self.values = {
             registers.WEIGHTS_ID: registers.WEIGHTS_ID_VALUE,
             registers.WEIGHTS_VERSION: 1,
             registers.WEIGHT_READERS: count,
         }
-        self.stuck, self.held, self.flushed = stuck, [], 0
+        self.stuck, self.held, self.flushed = False, [], 0
 
     def read(self, offset):
         if self.stuck and offset == reader(0) + registers.WEIGHT_STATUS:
@@ -131,6 +131,9 @@ class Readers:
 
     def write(self, offset, value):
         self.values[offset] = value
+
+    def reads(self):
+        return self.read(reader(0) + registers.WEIGHT_CONTROL)
 
     def allocate(self, size):
         board = self
@@ -142,8 +145,7 @@ class Readers:
                 board.flushed += 1
 
             def free(self):
-                enabled = board.read(reader(0) + registers.WEIGHT_CONTROL)
-                assert not enabled, "stopped before its memory is given back"
+                assert not board.reads(), "stopped before its memory is given back"
                 board.held.remove(self)
 
         self.held.append(Buffer())
@@ -176,9 +178,10 @@ def test_images_are_put_into_memory_and_taken_out() -> None:
 
 def test_readers_that_do_not_stop_keep_their_memory(monkeypatch) -> None:
     monkeypatch.setattr("hwbnn.deploy.runtime.weights.STOP_SECONDS", 0.01)
-    board = Readers(1, stuck=True)
+    board = Readers(1)
     weights = Weights(board, board, (SHORT,))
     weights.load({"weights/a.bin": b"abcdef"})
+    board.stuck = True
     with pytest.raises(TimeoutFault, match="reader 0 of weights must stop within"):
         weights.close()
     assert len(board.held) == 1

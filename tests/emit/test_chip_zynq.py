@@ -220,18 +220,18 @@ def test_yosys_makes_a_netlist(tmp_path: Path) -> None:
     assert all(float(floor) < most for floor, most in zip(floors, found, strict=True))
 
 
-def synthesised(files: FileSet, work: Path) -> yosys.Counts:
-    """Count the cells of a whole chip; a problem that CHECK sees is an error."""
+def synthesised(files: FileSet, work: Path, *, top: str = "chip") -> yosys.Counts:
+    """Count the cells of a whole chip, or of a module; a problem that CHECK sees is an error."""
     write(files | emit_maps(Family.XC7), work)
     sources = sorted(path for path in files.files if path.endswith(".sv"))
     script = (
         f"read_verilog -sv -defer {' '.join(sources)}",
-        "hierarchy -top chip",
-        *synthesis(Family.XC7, options="-top chip"),
+        f"hierarchy -top {top}",
+        *synthesis(Family.XC7, options=f"-top {top}"),
         "check -assert",
         "tee -q -o stat.json stat -json",
     )
     (work / "chip.ys").write_text("\n".join(script))
     yosys.run_script("chip.ys", work=work)
     modules = json.loads((work / "stat.json").read_text())["modules"]
-    return yosys.Counts(modules["\\chip"]["num_cells_by_type"])
+    return yosys.Counts(modules[f"\\{top}"]["num_cells_by_type"])

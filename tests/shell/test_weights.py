@@ -26,7 +26,7 @@ CONTROL = (
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
-    [reader(64, 32, 64, 8), reader(64, 32, 5, 1), reader(128, 49, 27, 4)],
+    [reader(128, 40, 72, 16), reader(64, 32, 5, 1), reader(128, 49, 27, 4)],
     ids=["beats", "bytes", "quarters"],
 )
 def test_words(parameters: Parameters, simulate) -> None:

@@ -7,11 +7,11 @@ from hwbnn.board import find_board
 from hwbnn.emit.file_set import FileSet
 from hwbnn.emit.shell import readers_cost
 from hwbnn.errors import ToolError
-from hwbnn.ir.unit import Family, Resources
-from hwbnn.passes import adapt, lower
+from hwbnn.ir.unit import Family, Knobs, Resources, Style
+from hwbnn.passes import adapt, fold, lower
 from hwbnn.resources import Room, names_under, read_text
 from hwbnn.tools import verilator, yosys
-from tests.test_streamed_weights import cnn, folded
+from tests.test_streamed_weights import FOLDING, cnn
 
 FOLDER = "shell/weights"
 WEIGHTS = FileSet.of(
@@ -60,7 +60,7 @@ USUAL = reader(64, 32, 64, 8)
         ("hwbnn_weight_reader", reader(128, 49, 8, 1)),
         ("hwbnn_weight_reader", reader(128, 40, 100, 16)),
         ("hwbnn_weight_registers", {"Ports": 1}),
-        ("hwbnn_weight_registers", {"Ports": 8}),
+        ("hwbnn_weight_registers", {"Ports": 8, "Loader": 1}),
         ("hwbnn_axi_split", {"IdBits": 1}),
         ("hwbnn_axi_split", {"IdBits": 16}),
     ],
@@ -88,16 +88,19 @@ def test_wrong_parameters(module: str, wrong: Parameters, message: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not yosys.available(), reason="needs pip install 'hwbnn[synth]'")
-@pytest.mark.parametrize("board", ["pynq-z2", "zcu104"])
-def test_cost_is_that_of_yosys(board: str, tmp_path) -> None:
+@pytest.mark.parametrize(("board", "loads"), [("pynq-z2", False), ("zcu104", True)])
+def test_cost_is_that_of_yosys(board: str, loads: bool, tmp_path) -> None:
     """Within 15 %; and no block RAM: that is what weights in memory outside are to save."""
-    where, made = find_board(board), adapt(folded())
-    bits, count = where.data.bits, len(made.sources)
+    knobs = FOLDING | {"conv0": Knobs(6, 27, weight_style=Style.ULTRA if loads else None)}
+    where, made = find_board(board), adapt(fold(lower(cnn()), foldings=knobs))
+    bits, count = where.data.bits, len(made.sources) + len(made.loaded)
     parts = [
         ("hwbnn_weight_reader", reader(bits, 32, 27, 4)),
         ("hwbnn_weight_reader", reader(bits, 32, 20, 4)),
     ]
-    parts.append(("hwbnn_weight_control", {"Ports": count}))
+    if loads:
+        parts.append(("hwbnn_weight_reader", reader(bits, 32, 72, 16)))
+    parts.append(("hwbnn_weight_control", {"Ports": count, "Loader": int(loads)}))
     found = Resources()
     for number, (module, parameters) in enumerate(parts):
         sources = inside(module, parameters) | SLAVE

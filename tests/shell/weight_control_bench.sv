@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hwbnn_weight_control for two readers that say what they are given, in front of a slave whose
+// hwbnn_weight_control for a reader and a loader that say what they are given, in front of a slave whose
 // registers keep what is written (512 words).
 module weight_control_bench #(
     parameter int unsigned IdBits = 12
@@ -8,6 +8,7 @@ module weight_control_bench #(
     input  logic              rst_n,
     input  logic [       1:0] error,
     input  logic [       1:0] bad,
+    input  logic              loaded,
     output logic              irq,
     input  logic [IdBits-1:0] s_axi_awid,
     input  logic [      31:0] s_axi_awaddr,
@@ -49,7 +50,8 @@ module weight_control_bench #(
   logic [63:0] length;
 
   hwbnn_weight_control #(
-      .IdBits(IdBits), .Ports(2), .WordBits({32'd20, 32'd27}), .ContainerBytes({32'd8, 32'd4})
+      .IdBits(IdBits), .Ports(2), .WordBits({32'd20, 32'd27}), .ContainerBytes({32'd8, 32'd4}),
+      .Loader(1'b1)
   ) i_control (
       .clk_i(clk), .rst_ni(rst_n), .s_axi_awid_i(s_axi_awid), .s_axi_awaddr_i(s_axi_awaddr),
       .s_axi_awlen_i(s_axi_awlen), .s_axi_awsize_i(s_axi_awsize), .s_axi_awburst_i(s_axi_awburst),
@@ -67,7 +69,7 @@ module weight_control_bench #(
       .shell_rdata_i(answer), .shell_rlast_i(rlast), .shell_rvalid_i(rvalid),
       .shell_rready_o(rready), .irq_o(irq), .enable_o(enable), .address_o(address),
       .length_o(length), .busy_i(enable), .error_i(error), .bad_i(bad),
-      .stall_i({address[95:64], length[31:0]}));
+      .loaded_i(loaded), .stall_i({address[95:64], length[31:0]}));
 
   hwbnn_axi_registers #(.IdBits(IdBits)) i_slave (
       .clk_i(clk), .rst_ni(rst_n), .s_axi_awid_i(s_axi_awid), .s_axi_awaddr_i(s_axi_awaddr),

@@ -27,7 +27,7 @@ class Host:
 
     async def start(self, pace):
         dut = self.dut
-        dut.error.value = dut.bad.value = dut.rst_n.value = 0
+        dut.error.value = dut.bad.value = dut.loaded.value = dut.rst_n.value = 0
         cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
         await self.idle(20)
         dut.rst_n.value = 1
@@ -71,7 +71,7 @@ async def both_at_once(dut):
 async def registers_of_readers(dut):
     host = Host(dut)
     await host.start(0.7)
-    fixed = {r.WEIGHTS_ID: r.WEIGHTS_ID_VALUE, r.WEIGHTS_VERSION: r.WEIGHTS_VERSION_VALUE}
+    fixed = {r.WEIGHTS_ID: r.WEIGHTS_ID_VALUE, r.WEIGHTS_VERSION: r.WEIGHTS_VERSION_LOADER}
     fixed |= {r.WEIGHT_READERS: 2, reader(0) + r.WEIGHT_WORD_BITS: 27, 0x810: 0, 0xFFC: 0}
     fixed |= {reader(0) + r.WEIGHT_CONTAINER: 4, reader(1) + r.WEIGHT_WORD_BITS: 20}
     fixed |= {reader(1) + r.WEIGHT_CONTAINER: 8, reader(2) + r.WEIGHT_WORD_BITS: 0}
@@ -90,6 +90,10 @@ async def registers_of_readers(dut):
         assert await host.read(reader(number) + r.WEIGHT_STALLS) == await host.read(source)
         on = await host.read(reader(number) + r.WEIGHT_CONTROL)
         assert await host.read(reader(number) + r.WEIGHT_STATUS) == on * r.WEIGHT_BUSY
+    dut.loaded.value = 1  # of the last one
+    on = await host.read(reader(1) + r.WEIGHT_CONTROL)
+    assert await host.read(reader(1) + r.WEIGHT_STATUS) == on * r.WEIGHT_BUSY | r.WEIGHT_LOADED
+    assert not await host.read(reader(0) + r.WEIGHT_STATUS) & r.WEIGHT_LOADED
 
 
 @cocotb.test()

@@ -48,7 +48,8 @@ def variants(kind: type[Unit]) -> Iterator[Unit]:
             if isinstance(unit, Mvu):
                 for stages in range(3):
                     style = STYLES[(number + stages) % 2]
-                    style = unit.weight_style if unit.streamed else style
+                    own = unit.weight_style
+                    style = own if own in (Style.STREAM, Style.ULTRA) else style
                     yield replace(unit, stages=stages, weight_style=style)
             else:
                 yield unit

@@ -168,6 +168,31 @@ def test_mvus_with_streamed_weights(
 @pytest.mark.slow
 @need_yosys
 @pytest.mark.parametrize(
+    ("shape", "folding", "rams"),
+    [((64, 256), (4, 16), 1), ((64, 576), (2, 64), 2), ((64, 64), (64, 64), 57)],
+)
+def test_mvus_with_loaded_weights(
+    shape: tuple[int, int], folding: tuple[int, int], rams: int, tmp_path: Path
+) -> None:
+    """The unit and the link that loads it, which both the unit's model counts."""
+    rng = np.random.default_rng(3)
+    weights, thresholds = rng.choice([-1, 1], shape), rng.integers(-8, 9, (shape[0], 1))
+    pe, simd = folding
+    ultra = Style.ULTRA
+    unit = Mvu(weights, BIPOLAR, BIPOLAR, BIPOLAR, thresholds, pe=pe, simd=simd, weight_style=ultra)
+    ends = [Fifo(unit.inputs[0], 3, Storage.SRL)], [Fifo(unit.outputs[0], 3, Storage.SRL)]
+    files = emit_rtl(joined(unit, *ends), structure=Structure.XC7, external_weights=True)
+    counted = yosys.synthesise(files, "single", Family.XC7, work=tmp_path).instances
+    found, cost = counted["unit_dut"] + counted["load_dut"], unit.resources(Family.XC7)
+    assert cost.lut == pytest.approx(found.lut, rel=0.2)
+    assert cost.ff == pytest.approx(found.ff, rel=0.05)
+    assert cost.bram == found.bram == 0
+    assert cost.uram == found.uram == rams
+
+
+@pytest.mark.slow
+@need_yosys
+@pytest.mark.parametrize(
     ("shape", "folding", "style"),
     [
         ((64, 256), (2, 32), Style.BLOCK),

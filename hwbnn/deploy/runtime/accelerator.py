@@ -19,7 +19,7 @@ from .scores import read_scores
 from .state import State, read_state
 from .tally import Tally
 from .target import Target
-from .weights import Weights, check_readers
+from .weights import LOAD_SECONDS, Weights, check_readers
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -253,7 +253,8 @@ class Accelerator:
     def load_weights(self) -> None:
         """Put the weights that lie in memory there; a reset must follow."""
         if self._weights is not None:
-            self._weights.load(self.package.files)
+            seconds = self._patience * LOAD_SECONDS
+            self._weights.load(self.package.files, timeout=seconds)
 
     def counters(self) -> State:
         """Return status and counters, high water by the FIFO's name; of the last batch."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "hwbnn/package@1"
 SCHEMA_WEIGHTS = "hwbnn/package@2"  # with weights that must lie in memory; else the same
+SCHEMA_LOADED = "hwbnn/package@3"  # with weights that are loaded once; else as @2
+SCHEMAS = (SCHEMA, SCHEMA_WEIGHTS, SCHEMA_LOADED)
 MANIFEST = "manifest.json"
 KEYS = frozenset(
     "name hwbnn board build_hash clock link input output classes preprocess cycles fifos golden "
@@ -119,10 +121,10 @@ def _manifest(where: str, text: bytes) -> dict[str, Any]:
         schema = manifest.get("schema")
     except (ValueError, AttributeError) as error:
         raise PackageFault(f"{where}: {MANIFEST} must be JSON ({error}); copy it again") from error
-    if schema not in (SCHEMA, SCHEMA_WEIGHTS):
+    if schema not in SCHEMAS:
         raise PackageFault(
-            f"{where}: schema must be {SCHEMA} or {SCHEMA_WEIGHTS[-2:]}, not {schema}; use the "
-            "driver that came with it (runtime/ in the package)"
+            f"{where}: schema must be {SCHEMA}, {SCHEMA_WEIGHTS[-2:]} or {SCHEMA_LOADED[-2:]}, not "
+            f"{schema}; use the driver that came with it (runtime/ in the package)"
         )
     keys = KEYS if schema == SCHEMA else KEYS | {"weights"}
     missing = sorted(keys - set(manifest))

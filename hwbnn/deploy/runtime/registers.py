@@ -21,9 +21,9 @@ FRAMES_DONE = 0x058  # results that have left the core
 IN_ROOM = 0x05C  # bytes of frames that the UART shell holds; 0: AXI
 HIGH_WATER = 0x100  # one word a FIFO, in the order of the package's manifest; at most 192
 
-# Of a chip whose weights lie in memory; others read 0 there
+# Of a chip that has weights from memory; others read 0 there
 WEIGHTS_ID = 0x800  # "HBNW", H in the lowest byte
-WEIGHTS_VERSION = 0x804  # of this part of the map: 1
+WEIGHTS_VERSION = 0x804  # of this part of the map: 1, or 2 if the last reader is a loader
 WEIGHT_READERS = 0x808  # how many there are, at most 8
 WEIGHT_ERRORS = 0x80C  # a bit for each reader that has an error; the interrupt is high meanwhile
 WEIGHT_READER = 0x900  # of the first one
@@ -31,7 +31,9 @@ WEIGHT_READER_SPAN = 0x20
 
 # Of a reader. It runs while it is enabled and the core is not in reset; then it begins with the
 # image's first word. Change address and length while it is not enabled; reset the core (CONTROL)
-# after it was enabled again.
+# after it was enabled again. A loader runs, whatever the core does, until its memories are full
+# (LOADED); they stay so while it is enabled. The core is in reset until then, and frames wait. Its
+# stalls mean nothing.
 WEIGHT_ADDRESS = 0x00  # of the image, a multiple of WORD_BYTES; two words, low first
 WEIGHT_LENGTH = 0x08  # of the image in bytes, a multiple of WEIGHT_CONTAINER
 WEIGHT_CONTROL = 0x0C  # see below
@@ -43,6 +45,7 @@ WEIGHT_CONTAINER = 0x1C  # bytes that a word takes in the image
 ID_VALUE = 0x4E4E4248
 WEIGHTS_ID_VALUE = 0x574E4248
 WEIGHTS_VERSION_VALUE = 1
+WEIGHTS_VERSION_LOADER = 2
 VERSION_VALUE = 1
 
 # CONTROL
@@ -74,6 +77,7 @@ WEIGHT_ENABLE = 1 << 0
 
 # WEIGHT_STATUS
 WEIGHT_BUSY = 1 << 0  # running, or bursts are under way
+WEIGHT_LOADED = 1 << 1  # of a loader alone: its memories are full
 WEIGHT_READ_ERROR = 1 << 8  # this and the next: until the core's reset, or it is not enabled
 WEIGHT_BAD_SETTING = 1 << 9
 

@@ -36,7 +36,7 @@ class Target(NamedTuple):
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> Target:
-        """Return what a manifest (`hwbnn/package@1` or @2) says."""
+        """Return what a manifest (`hwbnn/package@1` to @3) says."""
         link, clock = manifest["link"], manifest["clock"]
         return cls(
             board=manifest["board"]["id"],

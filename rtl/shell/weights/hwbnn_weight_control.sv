@@ -6,7 +6,8 @@ module hwbnn_weight_control #(
     parameter int unsigned         IdBits         = 12,
     parameter int unsigned         Ports          = 1,
     parameter logic [32*Ports-1:0] WordBits       = '0,  // of each port, the first lowest
-    parameter logic [32*Ports-1:0] ContainerBytes = '0
+    parameter logic [32*Ports-1:0] ContainerBytes = '0,
+    parameter bit                  Loader         = 1'b0  // the last one
 ) (
     input  logic              clk_i,
     input  logic              rst_ni,
@@ -62,6 +63,7 @@ module hwbnn_weight_control #(
     input  logic [   Ports-1:0] busy_i,
     input  logic [   Ports-1:0] error_i,
     input  logic [   Ports-1:0] bad_i,
+    input  logic              loaded_i,
     input  logic [32*Ports-1:0] stall_i
 );
   logic awvalid, awready, wvalid, wready, bvalid, bready;
@@ -102,9 +104,9 @@ module hwbnn_weight_control #(
       .rdata_i(rdata));
 
   hwbnn_weight_registers #(
-      .Ports(Ports), .WordBits(WordBits), .ContainerBytes(ContainerBytes)
+      .Ports(Ports), .WordBits(WordBits), .ContainerBytes(ContainerBytes), .Loader(Loader)
   ) i_registers (
       .clk_i, .rst_ni, .write_i(write), .index_i(index), .wdata_i(wdata), .read_i(read),
       .rdata_o(rdata), .irq_o, .enable_o, .address_o, .length_o, .busy_i, .error_i, .bad_i,
-      .stall_i);
+      .loaded_i, .stall_i);
 endmodule

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // hwbnn_weight_registers: the registers of the weight readers, which stand above those of
 // hwbnn_registers. Offsets and bits: hwbnn/deploy/runtime/registers.py. Bus as in hwbnn_registers.
-// irq_o stays high while a reader has an error.
+// irq_o stays high while a reader has an error. Loader: the last reader fills memories of the core
+// once, and loaded_i says that they are full.
 module hwbnn_weight_registers #(
     parameter int unsigned         Ports          = 1,
     parameter logic [32*Ports-1:0] WordBits       = '0,  // of each port, the first lowest
-    parameter logic [32*Ports-1:0] ContainerBytes = '0
+    parameter logic [32*Ports-1:0] ContainerBytes = '0,
+    parameter bit                  Loader         = 1'b0
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,
@@ -23,10 +25,11 @@ module hwbnn_weight_registers #(
     input  logic [   Ports-1:0] busy_i,
     input  logic [   Ports-1:0] error_i,
     input  logic [   Ports-1:0] bad_i,
+    input  logic                loaded_i,
     input  logic [32*Ports-1:0] stall_i
 );
   localparam logic [31:0] Id = 32'h574E_4248;  // "HBNW", H lowest
-  localparam logic [31:0] Version = 32'd1;
+  localparam logic [31:0] Version = Loader ? 32'd2 : 32'd1;
   localparam int unsigned MaxPorts = 8;
 
   if (Ports < 1 || Ports > MaxPorts) begin : gen_refuse
@@ -58,12 +61,13 @@ module hwbnn_weight_registers #(
     if (i >= Ports) begin : gen_none
       assign words[32*i+:32] = '0;
     end else begin : gen_one
-      logic mine;
+      logic mine, loaded;
       logic enable_q;
       logic [63:0] address_q;
       logic [31:0] length_q;
 
       assign mine = offset[15:5] == 11'(16'h900 >> 5) + 11'(i);
+      assign loaded = Loader && i == Ports - 1 && loaded_i;
       assign enable_o[i] = enable_q;
       assign address_o[64*i+:64] = address_q;
       assign length_o[32*i+:32] = length_q;
@@ -91,7 +95,7 @@ module hwbnn_weight_registers #(
           3'd1: word = address_q[63:32];
           3'd2: word = length_q;
           3'd3: word = {31'b0, enable_q};
-          3'd4: word = {22'b0, bad_i[i], error_i[i], 7'b0, busy_i[i]};
+          3'd4: word = {22'b0, bad_i[i], error_i[i], 6'b0, loaded, busy_i[i]};
           3'd5: word = stall_i[32*i+:32];
           3'd6: word = WordBits[32*i+:32];
           default: word = ContainerBytes[32*i+:32];
