@@ -289,7 +289,8 @@ def _fifo(result: BuildResult) -> BuildResult:
             raise _as_asked(result, error) from error
         except MisfitError as error:  # one layer more out of memory
             try:
-                return _fifo(_fold(_lower(result), len(streamed(design_of(result))) + 1))
+                more = len(streamed(design_of(result))) + 1
+                return _fifo(_fold(replace(result, design=result.searched.given), more))
             except MisfitError:
                 raise error from None
         return replace(result, design=sizing.design, searched=searched, sizing=sizing)

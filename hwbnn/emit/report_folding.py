@@ -54,8 +54,8 @@ def _exact(proof: FoldingProof) -> str:
 
 def _near(proof: FoldingBound) -> str:
     text = (
-        f"Proved among {proof.choices:,} foldings of the layers, with every converter and the "
-        "least FIFOs between them: "
+        f"Proved among {proof.choices:,} foldings of the layers, with every converter between them "
+        "and FIFOs that hold what they are reckoned to where branches meet: "
     )
     if proof.cycles is not None:
         more = proof.now / proof.cycles - 1

@@ -92,8 +92,9 @@ class MisfitError(ConfigError):
 class _Task:
     """What the searches share: a design, what it must fit, and the widest beat that arrives.
 
-    floor: no choice is for a faster design. ultra: weights may lie in UltraRAM. What choices cost
-    is worked out once.
+    floor: no choice is for a faster design. ultra: weights may lie in UltraRAM. held: what FIFOs
+    hold besides the least where streams part and meet; of: the task whose choices these are, with
+    other FIFOs. What choices cost is worked out once.
     """
 
     design: Design
@@ -102,6 +103,8 @@ class _Task:
     port_bits: int | None
     floor: int
     ultra: bool
+    held: Held | None = None
+    of: "_Task | None" = None
 
     @cached_property
     def space(self) -> Space:
@@ -112,16 +115,15 @@ class _Task:
     @cached_property
     def branches(self) -> Branches:
         """The choices of a design whose streams part and meet."""
-        found, held = _choices(self), reckoned(self.design)
+        held = reckoned(self.design) if self.held is None else self.held
+        if self.of is not None:
+            return self.of.branches.that_hold(held)
+        found = _choices(self)
         return Branches(self.design, found, held=held, limit=self.limit, family=self.family)
 
     def that_hold(self, held: Held) -> "_Task":
         """Return the task with other FIFOs; a chain's stay the least."""
-        if is_chain(self.design):
-            return self
-        other = replace(self)
-        vars(other)["branches"] = self.branches.that_hold(held)
-        return other
+        return self if is_chain(self.design) else replace(self, held=held, of=self)
 
 
 def _choices(task: _Task) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:
