@@ -20,6 +20,8 @@ from hwbnn.passes.network import Network, Picks
 from hwbnn.passes.priced import Settled, Task, settle
 from hwbnn.passes.search_space import Choice, in_parts, prices
 
+STRETCH = 1.5  # of cycles, in which foldings are looked at together
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -104,10 +106,10 @@ class Branches:
     def fastest(self, floor: int, room: Resources) -> Branched | Misfit:
         """Return the fastest folding found that fits the room, and of its pace the cheapest.
 
-        Nothing faster than `floor` is looked for. First among the foldings that divide, octave by
-        octave, to know which choices are worth a look at all.
+        Nothing faster than `floor` is looked for. First among the foldings that divide, stretch by
+        stretch of cycles, to know which choices are worth a look at all.
         """
-        ends = _octaves(floor, self._costs.slowest)
+        ends = _stretches(floor, self._costs.slowest)
         place, rough = self._rough(ends, room)
         network = self._costs.network(*ends[place : place + 2])
         found = self._paces(network, ends[place], room)
@@ -133,7 +135,7 @@ class Branches:
         return Task(target, self._price, parts, self._limit)
 
     def _rough(self, ends: list[int], room: Resources) -> tuple[int, tuple[Network, Picks | None]]:
-        """Return the first octave in which a folding of divisors fits, and that; or the last."""
+        """Return the first stretch in which a folding of divisors fits, and that; or the last."""
         tried: dict[int, tuple[Network, Picks | None]] = {}
 
         def fits(place: int) -> bool:
@@ -179,10 +181,12 @@ class Branches:
         return Branched(network.knobs(picks), network.cycles(picks), parts, proof)
 
 
-def _octaves(floor: int, slowest: int) -> list[int]:
-    """Return the ends of octaves of cycles, from the floor to the slowest; two at the least."""
-    count = max(1, (max(1, slowest // floor)).bit_length())
-    return [*(floor << place for place in range(count)), max(slowest, floor << count - 1)]
+def _stretches(floor: int, slowest: int) -> list[int]:
+    """Return the ends of stretches of cycles, from the floor to the slowest; two at the least."""
+    ends = [floor]
+    while ends[-1] < slowest:
+        ends.append(max(ends[-1] + 1, int(ends[-1] * STRETCH)))
+    return [*ends[:-1], max(slowest, ends[-1])] if len(ends) > 1 else [floor, floor]
 
 
 def _divisors(unit: Unit, choices: Sequence[Choice]) -> tuple[Unit, Sequence[Choice]]:

@@ -28,7 +28,7 @@ from hwbnn.passes.search_space import (
 Ports = tuple[Stream, ...]
 Parts = tuple[int, ...]
 Members = Sequence[tuple[Unit, Sequence[Choice]]]
-WEIGHTY_HASTE = 2  # HASTE of a unit with weights, whose cost rises with its speed
+WEIGHTY_HASTE = 1.5  # HASTE of a unit with weights, whose cost rises with its speed
 
 
 class Costs:
@@ -102,7 +102,7 @@ class Costs:
         unit, members = self._members[index]
         haste = HASTE if unit.knobs.weight_style is None else WEIGHTY_HASTE
         enough = [choice.cycles for choice in members if choice.cycles <= low]
-        least = min(low // haste, max(enough, default=0))
+        least = min(low / haste, max(enough, default=0))
         rows = [
             (choice, option)
             for choice in members

@@ -7,7 +7,7 @@ from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.window import BoolArray
 from hwbnn.passes.network import Network, Picks
 
-SWEEPS = 4
+SWEEPS = 6
 
 
 def polish(

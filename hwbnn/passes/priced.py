@@ -19,7 +19,7 @@ from hwbnn.passes.polish import polish
 
 ROUNDS = 24  # of prices
 CLOSE = 1e-3  # of the bound: near enough
-REPAIRED = 3  # designs that nearly fit
+REPAIRED = 8  # designs that nearly fit
 _STEP, _LONGEST, _SHORTEST = 0.5, 2.0, 0.01  # of the logarithm of a price
 
 
