@@ -35,7 +35,7 @@ from hwbnn.units.folds import check_folding, divisors
 from hwbnn.units.mode import Mode
 from hwbnn.units.weight_source import WeightSource
 
-SHALLOW = 512  # words that a block RAM holds at the width of an UltraRAM
+SHALLOW = 64  # words: a bit of so many is a LUT, which is cheaper than a column of UltraRAM
 MAX_STAGES = 16  # more levels than the tree of any folding has
 TREE_LEVELS_PER_REGISTER = 4  # of log2(SIMD): what xc7 adds up in 10 ns with room to spare
 
@@ -360,7 +360,7 @@ class Mvu(Unit):
         return WeightSource(self.weight_words(), self.weight_dtype, self.vectors)
 
     def worth_loading(self, folding: Folding) -> bool:
-        """Whether UltraRAM holds the words in fewer blocks than block RAM, 512 deep at 72 bits."""
+        """Whether the words are more than a few: LUTs hold those as well."""
         firings = -(-self.neurons // folding.pe) * -(-self.synapses // folding.simd)
         return self.groups * firings > SHALLOW
 
