@@ -45,7 +45,7 @@ BINARY = sorted(METHODS.keys() - {"float32"})
 QUICK = {
     ("trained-binarization", "mlp"),
     ("rsign", "mlp"),
-    ("ste", "resnete"),
+    ("ste", "cnn"),
 }
 
 
@@ -96,6 +96,7 @@ def exported_graph(tmp_path: Path, name: str, how: str) -> object:
     return import_model(load_model(path), name="m")
 
 
+@pytest.mark.slow
 def test_zeros_and_ones_are_bits(tmp_path: Path) -> None:
     # {0, 1} with zero padding: the padding is bit 0, and XNOR and popcount do.
     graph = exported_graph(tmp_path, "cnn", "trained-binarization")
@@ -104,6 +105,7 @@ def test_zeros_and_ones_are_bits(tmp_path: Path) -> None:
     assert all(graph[op.source].dtype == BIPOLAR for op in products[1:])
 
 
+@pytest.mark.slow
 def test_the_call_of_the_package(tmp_path: Path) -> None:
     model = made("mlp", method("ste"))
     path = tmp_path / "mlp.onnx"
@@ -132,6 +134,7 @@ def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
         hwbnn.export(nn.Identity(), "m.onnx", np.zeros((1, 1), np.uint8))
 
 
+@pytest.mark.slow
 def test_modules_of_brevitas(tmp_path: Path) -> None:
     model = nn.Sequential(
         nn.Flatten(),

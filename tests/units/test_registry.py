@@ -17,7 +17,7 @@ from hwbnn.tools.proof import Comparison, compare_many
 from hwbnn.units import UNITS, Concat, Mvu, SlidingWindow, WidthConverter
 from tests.units.single import given, joined, random_frames, random_gate, random_job, single
 
-SAMPLE = 5  # variants of a unit outside the full sweep: those of all units fill one program
+SAMPLE = 2  # variants of a unit outside the full sweep: those of all units fill one program
 BENCH = 64  # designs in one program
 STYLES = (Style.DISTRIBUTED, Style.BLOCK)
 
