@@ -35,6 +35,7 @@ from tests.dag_designs import (
     residual,
     with_random_fifos,
 )
+from tests.quick import quick
 from tests.sim import cycle_by_cycle
 
 SAMPLE = (4, 7, 10, 21, 24)  # small ones; between them every unit and a deadlock
@@ -85,7 +86,7 @@ def test_hls_gives_the_same_integers(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------- sizing
 
 
-@pytest.mark.parametrize("seed", MANY)
+@pytest.mark.parametrize("seed", quick(MANY, first=8))
 def test_sized_fifos_are_the_least_at_full_speed(seed: int) -> None:
     family = list(Family)[seed % 2]
     sizing = size(dag(seed), family=family)

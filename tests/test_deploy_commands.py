@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from hwbnn import zoo
+from hwbnn.cli import main
 from hwbnn.cli.images import read_images
 from hwbnn.deploy.runtime.package import open_package
 from hwbnn.errors import ConfigError
@@ -22,12 +24,20 @@ from tests.graphs import binary_mlp
 PIXELS = np.random.default_rng(3).integers(0, 256, (5, 24)).astype(np.uint8)
 
 
-@pytest.fixture
-def built(hwbnn, small_model, tmp_path):
+@pytest.fixture(scope="module")
+def result(small_model, tmp_path_factory):
     """A result of `build` for a board whose bitstream Vivado makes."""
-    result = tmp_path / "result"
-    assert hwbnn("build", small_model, "--board", "pynq-z2", "-o", result).status == 0
-    return result
+    folder = tmp_path_factory.mktemp("built") / "result"
+    with pytest.raises(SystemExit) as stopped:
+        main(["build", str(small_model), "--board", "pynq-z2", "-o", str(folder)])
+    assert not stopped.value.code
+    return folder
+
+
+@pytest.fixture
+def built(result, tmp_path):
+    """A copy of it, to be changed."""
+    return shutil.copytree(result, tmp_path / "result")
 
 
 # ---- package -------------------------------------------------------------------------------------

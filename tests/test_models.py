@@ -10,6 +10,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from tests import bad_models
 from tests.models import divisor, lfc, mlp, pixels
+from tests.quick import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore:Output shapes disagree", "ignore:.*no longer valid")
 STYLES = ("old", "script", "new", "finn")
@@ -22,7 +23,7 @@ def run(model: onnx.ModelProto, count: int = 3) -> np.ndarray:
     return np.stack([execute_onnx(wrapper, {"input": x[None]})[name] for x in images])
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", quick(STYLES, first=1))
 @pytest.mark.parametrize(
     "options",
     [
@@ -72,6 +73,7 @@ def test_images_have_their_shape() -> None:
     assert pixels(mlp((12, 8, 4)), 2).shape == (2, 12)
 
 
+@pytest.mark.slow
 def test_lfc_executes() -> None:
     model = lfc()
     assert run(model, count=1).shape == (1, 1, 10)

@@ -84,21 +84,7 @@ def _of_file(
     from hwbnn.frontend.summary import summarise
     from hwbnn.step import Step
 
-    config = commands.configuration(
-        model,
-        board,
-        boards_dir=boards_dir,
-        folding=None,
-        target_cycles=None,
-        target_fps=None,
-        maximize=None,
-        clock_mhz=None,
-        images=None,
-        packed_input=False,
-        argmax=False,
-        scale=(None, 0.0, 1.0),
-        until=Step.FOLD,
-    )
+    config = commands.configuration(model, board, boards_dir=boards_dir, until=Step.FOLD)
     with screen.progress() as progress:
         result = flow.build(config, watch=lambda step: progress.say(step.value))
     return summarise(flow.graph_of(result)), _costs(outcome.report_of(result))

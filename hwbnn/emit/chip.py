@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chip: what every board's top has in common: core, shell sources, frame formats, build hash."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,9 +58,6 @@ def emit_core(design: Design, board: Board, *, structure: Structure) -> Core:
     same = library | emit_memories(design, external_weights=True) | shell
     # The structure changes how the core is built, not what it does.
     hashed = same | emit(structure=Structure.BEHAVIOURAL)
-    digest = hashlib.sha256(board.id.encode())
-    for path in sorted(hashed.files):
-        digest.update(hashlib.sha256(path.encode() + b"\0" + hashed.files[path]).digest())
     return Core(
         name=design.name,
         module=module,
@@ -69,7 +65,7 @@ def emit_core(design: Design, board: Board, *, structure: Structure) -> Core:
         frames=Transfer(design.input.stream, board.word_bytes),
         results=Transfer(design.output.stream, board.word_bytes),
         fifos=tuple(edge.name for edge in design.edges) if monitored else (),
-        build_hash=digest.digest()[:16],
+        build_hash=hashed.digest(board.id)[:16],
         weights=weights,
         loaded=loaded,
     )

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,13 @@ class FileSet:
     def text(self, path: str) -> str:
         """Contents of a text file."""
         return self.files[path].decode()
+
+    def digest(self, head: str) -> bytes:
+        """SHA-256 of a text and of all files, by path."""
+        whole = sha256(head.encode())
+        for path in sorted(self.files):
+            whole.update(sha256(path.encode() + b"\0" + self.files[path]).digest())
+        return whole.digest()
 
     @staticmethod
     def union(sets: Iterable["FileSet"]) -> "FileSet":

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a long program: its lines as they come, a sign of life in silence, a limit of time."""
 
-import os
 import subprocess
 import threading
 import time
@@ -11,8 +10,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO
 
-from hwbnn.errors import ToolError
-from hwbnn.tools.process import stop
+from hwbnn.tools.process import start, stop
 
 CLOSED_TO_END = 60.0  # seconds that a program may run on after it has closed its output
 
@@ -49,20 +47,7 @@ def follow(
     `heartbeat` seconds bring no line. Only a program that cannot start is a ToolError.
     """
     started = time.monotonic()
-    try:
-        process = subprocess.Popen(
-            [str(word) for word in argv],
-            cwd=cwd,
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=os.name == "posix",
-        )
-    except OSError as error:
-        raise ToolError(
-            f"{Path(argv[0]).name}: must be a program that can run, not {argv[0]}; {mend}"
-        ) from error
+    process = start(argv, cwd=cwd, mend=mend, output=subprocess.PIPE, environment=environment)
     assert process.stdout is not None, "it is a pipe"
     said: SimpleQueue[str | None] = SimpleQueue()
     reader = threading.Thread(target=_read, args=(process.stdout, said), daemon=True)

@@ -66,20 +66,7 @@ def run_to_end(
     name = Path(argv[0]).name
     started = time.monotonic()
     with _opened(log) as sink:
-        try:
-            process = subprocess.Popen(
-                [str(word) for word in argv],
-                cwd=cwd,
-                env={**os.environ, **(environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                start_new_session=os.name == "posix",
-            )
-        except OSError as error:
-            raise ToolError(
-                f"{name}: must be a program that can run, not {argv[0]}; {mend}"
-            ) from error
+        process = start(argv, cwd=cwd, mend=mend, output=sink, environment=environment)
         try:
             status = process.wait(timeout)
         except subprocess.TimeoutExpired as error:
@@ -110,6 +97,31 @@ def _opened(log: Path | None) -> IO[bytes]:
         return tempfile.TemporaryFile()
     log.parent.mkdir(parents=True, exist_ok=True)
     return log.open("w+b")
+
+
+def start(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path,
+    mend: str,
+    output: int | IO[bytes],
+    environment: Mapping[str, str] | None,
+) -> subprocess.Popen[bytes]:
+    """Start a program without a shell, in a process group of its own; both streams to `output`."""
+    try:
+        return subprocess.Popen(
+            [str(word) for word in argv],
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=os.name == "posix",
+        )
+    except OSError as error:
+        raise ToolError(
+            f"{Path(argv[0]).name}: must be a program that can run, not {argv[0]}; {mend}"
+        ) from error
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

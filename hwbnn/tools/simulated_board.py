@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Simulated board: the chip of a board, its primitives modelled, as a program for a driver."""
 
-import re
 import shutil
 import tempfile
-from hashlib import sha256
 from pathlib import Path
 from typing import assert_never
 
 from hwbnn.board import AxiLink, Board, UartLink
 from hwbnn.emit.chip import emit_core
 from hwbnn.emit.file_set import FileSet
+from hwbnn.emit.modules import used_by
 from hwbnn.emit.rtl import Structure
 from hwbnn.errors import ToolError
 from hwbnn.ir.design import Design
@@ -40,13 +39,10 @@ def build_simulated_board(files: FileSet, *, link: AxiLink | UartLink, cache: Pa
     """
     sources = _used(FileSet({**files.files, **_models().files}))
     program = verilator.build(sources | _harness(link), cache=cache, top=TOP)
-    memories = {name: data for name, data in files.files.items() if name.endswith(".hex")}
-    digest = sha256(program.parent.name.encode())
-    for name in sorted(memories):
-        digest.update(sha256(name.encode() + b"\0" + memories[name]).digest())
-    placed = cache / digest.hexdigest()[:32] / program.name
+    memories = _ending(".hex", files)
+    placed = cache / memories.digest(program.parent.name).hex()[:32] / program.name
     if not placed.is_file():
-        _place(program, FileSet(memories), placed.parent)
+        _place(program, memories, placed.parent)
         verilator.forget_old_programs(cache, top=TOP)
     placed.parent.touch()  # recently used
     return placed
@@ -59,18 +55,16 @@ def _models() -> FileSet:
 
 
 def _used(files: FileSet) -> FileSet:
-    """Return the modules that `chip` names, directly or not; each is in the file of its name."""
-    modules = {name[:-3]: name for name in files.files if name.endswith(".sv")}
-    if TOP not in modules:
-        raise ToolError(f"chip: sources must hold {TOP}.sv, not {sorted(modules)}; emit the chip")
-    found: set[str] = set()
-    wanted = {TOP}
-    while wanted:
-        module = wanted.pop()
-        found.add(module)
-        code = re.sub(r"//.*", "", files.text(modules[module]))
-        wanted |= (set(re.findall(r"\w+", code)) & modules.keys()) - found
-    return FileSet({modules[module]: files.files[modules[module]] for module in found})
+    sources = _ending(".sv", files)
+    if f"{TOP}.sv" not in sources.files:
+        modules = sorted(name.removesuffix(".sv") for name in sources.files)
+        raise ToolError(f"chip: sources must hold {TOP}.sv, not {modules}; emit the chip")
+    return used_by(TOP, sources)
+
+
+def _ending(suffix: str, files: FileSet) -> FileSet:
+    found = {name: data for name, data in files.files.items() if name.endswith(suffix)}
+    return FileSet(found)
 
 
 def _harness(link: AxiLink | UartLink) -> FileSet:

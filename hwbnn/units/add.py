@@ -11,7 +11,7 @@ from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, unsigned
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Actor, Family, Folding, Packed, Port, Resources, Side, Unit, Write, pops
-from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.folds import check_folding, only_pe, pe_foldings
 from hwbnn.units.ports import check_several, types
 
 MAX_FACTOR_BITS = 32
@@ -103,12 +103,10 @@ class Add(Unit):
         return (total,)
 
     def foldings(self) -> Iterator[Folding]:
-        for pe in divisors(self.channels):
-            yield Folding(pe)
+        return pe_foldings(self.channels)
 
     def fold(self, folding: Folding) -> Self:
-        check_folding(self.origin, "simd", folding.simd, 1, "additions have no SIMD")
-        return replace(self, pe=folding.pe)
+        return replace(self, pe=only_pe(self.origin, folding, "additions have no SIMD"))
 
     @property
     def folding(self) -> Folding:

@@ -20,7 +20,7 @@ from hwbnn.ir.unit import (
     Write,
     pops,
 )
-from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.folds import check_folding, only_pe, pe_foldings
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +52,10 @@ class ArgMax(Unit):
         return (vectors.argmax(axis=-1),)
 
     def foldings(self) -> Iterator[Folding]:
-        for pe in divisors(self.elements):
-            yield Folding(pe)
+        return pe_foldings(self.elements)
 
     def fold(self, folding: Folding) -> Self:
-        check_folding(self.origin, "simd", folding.simd, 1, "argmax has no SIMD")
-        return replace(self, pe=folding.pe)
+        return replace(self, pe=only_pe(self.origin, folding, "argmax has no SIMD"))
 
     @property
     def folding(self) -> Folding:

@@ -13,7 +13,7 @@ from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, Kind, signed, smallest, unsigned
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Actor, Family, Folding, Packed, Port, Resources, Side, Unit, Write, pops
-from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.folds import only_pe, pe_foldings
 from hwbnn.units.ports import check_several, types
 
 
@@ -83,13 +83,11 @@ class Concat(Unit):
         return (np.concatenate(vectors, axis=2).reshape(frames, -1),)
 
     def foldings(self) -> Iterator[Folding]:
-        for pe in divisors(math.gcd(*self.channels[:-1])):
-            if pe <= self.channels[-1]:
-                yield Folding(pe)
+        common = pe_foldings(math.gcd(*self.channels[:-1]))
+        return (folding for folding in common if folding.pe <= self.channels[-1])
 
     def fold(self, folding: Folding) -> Self:
-        check_folding(self.origin, "simd", folding.simd, 1, "concatenations have no SIMD")
-        return replace(self, pe=folding.pe)
+        return replace(self, pe=only_pe(self.origin, folding, "concatenations have no SIMD"))
 
     @property
     def folding(self) -> Folding:

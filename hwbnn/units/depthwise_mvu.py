@@ -27,7 +27,7 @@ from hwbnn.ir.unit import (
 )
 from hwbnn.ir.window import Border
 from hwbnn.units import border, cost, reduction, search, weights
-from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.folds import check_folding, only_pe, pe_foldings
 from hwbnn.units.mode import Mode
 
 
@@ -117,12 +117,10 @@ class DepthwiseMvu(Unit):
         return (result.reshape(x.shape[0], -1),)
 
     def foldings(self) -> Iterator[Folding]:
-        for pe in divisors(self.channels):
-            yield Folding(pe)
+        return pe_foldings(self.channels)
 
     def fold(self, folding: Folding) -> Self:
-        check_folding(self.origin, "simd", folding.simd, 1, "depthwise layers have no SIMD")
-        return replace(self, pe=folding.pe)
+        return replace(self, pe=only_pe(self.origin, folding, "depthwise layers have no SIMD"))
 
     @property
     def folding(self) -> Folding:

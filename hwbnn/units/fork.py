@@ -10,7 +10,7 @@ import numpy as np
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, signed, unsigned
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Actor, Family, Folding, Port, Resources, Side, Unit, Write, pops
-from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.folds import check_folding, only_pe, pe_foldings
 from hwbnn.units.ports import check_several
 
 
@@ -42,12 +42,10 @@ class Fork(Unit):
         return values * self.ways
 
     def foldings(self) -> Iterator[Folding]:
-        for pe in divisors(self.elements):
-            yield Folding(pe)
+        return pe_foldings(self.elements)
 
     def fold(self, folding: Folding) -> Self:
-        check_folding(self.origin, "simd", folding.simd, 1, "forks have no SIMD")
-        return replace(self, pe=folding.pe)
+        return replace(self, pe=only_pe(self.origin, folding, "forks have no SIMD"))
 
     @property
     def folding(self) -> Folding:

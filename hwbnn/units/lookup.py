@@ -22,7 +22,7 @@ from hwbnn.ir.unit import (
 )
 from hwbnn.units import cost
 from hwbnn.units.elementwise import every_firing
-from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.folds import check_folding, only_pe, pe_foldings
 
 MAX_IN_BITS = 14  # 16384 words a table: beyond this a table is not a sensible circuit
 
@@ -69,12 +69,10 @@ class Lookup(Unit):
         return (self.values[rows, codes].reshape(x.shape[0], -1),)
 
     def foldings(self) -> Iterator[Folding]:
-        for pe in divisors(self.elements):
-            yield Folding(pe)
+        return pe_foldings(self.elements)
 
     def fold(self, folding: Folding) -> Self:
-        check_folding(self.origin, "simd", folding.simd, 1, "tables have no SIMD")
-        return replace(self, pe=folding.pe)
+        return replace(self, pe=only_pe(self.origin, folding, "tables have no SIMD"))
 
     @property
     def folding(self) -> Folding:

@@ -12,7 +12,7 @@ from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Actor, Family, Folding, Memory, MemoryShape, Resources, Unit
 from hwbnn.ir.window import BoolArray
 from hwbnn.units import cost, reduction
-from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.folds import check_folding, only_pe, pe_foldings
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +50,10 @@ class MaxPool(Unit):
         return (result.reshape(x.shape[0], -1),)
 
     def foldings(self) -> Iterator[Folding]:
-        for pe in divisors(self.channels):
-            yield Folding(pe)
+        return pe_foldings(self.channels)
 
     def fold(self, folding: Folding) -> Self:
-        check_folding(self.origin, "simd", folding.simd, 1, "pools have no SIMD")
-        return replace(self, pe=folding.pe)
+        return replace(self, pe=only_pe(self.origin, folding, "pools have no SIMD"))
 
     @property
     def folding(self) -> Folding:

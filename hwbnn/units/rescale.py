@@ -22,7 +22,7 @@ from hwbnn.ir.unit import (
 from hwbnn.units import cost
 from hwbnn.units.dsp import LONG_BITS, SHORT_BITS, SUM_BITS
 from hwbnn.units.elementwise import every_firing
-from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.folds import check_folding, only_pe, pe_foldings
 
 MAX_INPUT_BITS = LONG_BITS - 1  # and a sign, if the type has none
 
@@ -101,12 +101,10 @@ class Rescale(Unit):
         return (result.reshape(x.shape[0], -1),)
 
     def foldings(self) -> Iterator[Folding]:
-        for pe in divisors(self.elements):
-            yield Folding(pe)
+        return pe_foldings(self.elements)
 
     def fold(self, folding: Folding) -> Self:
-        check_folding(self.origin, "simd", folding.simd, 1, "a multiplication has no SIMD")
-        return replace(self, pe=folding.pe)
+        return replace(self, pe=only_pe(self.origin, folding, "a multiplication has no SIMD"))
 
     @property
     def folding(self) -> Folding:

@@ -13,7 +13,7 @@ from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Actor, Family, Folding, Memory, MemoryShape, Packed, Resources, Unit
 from hwbnn.ir.window import Border
 from hwbnn.units import border, reduction
-from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.folds import check_folding, only_pe, pe_foldings
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +66,10 @@ class SumPool(Unit):
         return tuple(self.factors.reshape(-1)[self.border.examples].tolist())
 
     def foldings(self) -> Iterator[Folding]:
-        for pe in divisors(self.channels):
-            yield Folding(pe)
+        return pe_foldings(self.channels)
 
     def fold(self, folding: Folding) -> Self:
-        check_folding(self.origin, "simd", folding.simd, 1, "pools have no SIMD")
-        return replace(self, pe=folding.pe)
+        return replace(self, pe=only_pe(self.origin, folding, "pools have no SIMD"))
 
     @property
     def folding(self) -> Folding:

@@ -22,7 +22,7 @@ from hwbnn.ir.unit import (
 from hwbnn.ir.window import Border
 from hwbnn.units import border, cost, search
 from hwbnn.units.elementwise import every_firing
-from hwbnn.units.folds import check_folding, divisors
+from hwbnn.units.folds import check_folding, only_pe, pe_foldings
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +98,10 @@ class Thresholds(Unit):
         return (result.reshape(x.shape[0], -1),)
 
     def foldings(self) -> Iterator[Folding]:
-        for pe in divisors(self.elements):
-            yield Folding(pe)
+        return pe_foldings(self.elements)
 
     def fold(self, folding: Folding) -> Self:
-        check_folding(self.origin, "simd", folding.simd, 1, "thresholds have no SIMD")
-        return replace(self, pe=folding.pe)
+        return replace(self, pe=only_pe(self.origin, folding, "thresholds have no SIMD"))
 
     @property
     def folding(self) -> Folding:

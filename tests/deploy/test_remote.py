@@ -142,6 +142,7 @@ def test_what_was_changed_there_is_mended(board, tmp_path):
     assert versions(board) == sorted([archive.version, "current"])
 
 
+@pytest.mark.slow
 def test_leftovers_are_removed_but_not_what_somebody_sends(board, tmp_path):
     folder = board.disk / "mlp"
     (folder / ".scratch-dead" / "made").mkdir(parents=True)
@@ -188,6 +189,7 @@ def unharmed(board, old: Archive) -> bool:
     return same and current(board) == old.version
 
 
+@pytest.mark.slow
 def test_connection_cut_half_way(board, old, tmp_path):
     archive = archive_of(tmp_path, 1, 1 << 20)
     board.sftp(HALF.replace("DISK", str(board.disk)) + "kill -9 $SESSION")
@@ -390,6 +392,7 @@ def test_faults_of_the_driver(running, board):
         run_driver(running, board.remote, "bench", ("--back-end", "pynq"))
 
 
+@pytest.mark.slow
 def test_another_package_is_there(old, board, tmp_path):
     other = archive_of(tmp_path, 2, 64)
     with pytest.raises(BoardError, match=f"must hold this package .version {other.version}"):

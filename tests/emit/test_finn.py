@@ -34,6 +34,7 @@ from hwbnn.units import (
 )
 from tests import finn_nodes
 from tests.dag_designs import dag, dense, frames, residual
+from tests.quick import quick
 
 BOARD = find_board("pynq-z2")
 
@@ -79,9 +80,7 @@ def differing(design: Design, x: IntArray) -> tuple[FinnGraph, list[str]]:
 
 
 @pytest.mark.parametrize("argmax", [False, True], ids=["values", "label"])
-@pytest.mark.parametrize(
-    "name", ["tfc-w1a1", "tfc-w1a2", "cnn-w1a1", pytest.param("cnv-w1a1", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", quick(["tfc-w1a1", "tfc-w1a2", "cnn-w1a1", "cnv-w1a1"], first=1))
 def test_shipped_models(name: str, argmax: bool) -> None:
     result = built(zoo.path(name), argmax=argmax)
     graph, wrong = differing(flow.design_of(result), flow.frames_of(result)[:2])
@@ -315,6 +314,7 @@ def test_graphs_are_the_same_every_time() -> None:
     assert finn_files(emit_finn(design)).files == finn_files(emit_finn(design)).files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pools", [False, True])
 def test_windows_are_numbered_as_finn_does(pools: bool) -> None:
     """FINN's pools had windows of their own; since finn-plus 1.6 they read numbered ones."""

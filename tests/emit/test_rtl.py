@@ -77,11 +77,8 @@ def test_words_survive_packing(lanes: int, bits: int) -> None:
     assert (words.unpack(packed, lane_bits=bits, lanes=lanes) == codes).all()
 
 
-@pytest.mark.parametrize(
-    "structure",
-    [pytest.param(s, marks=[pytest.mark.slow] if s in CELLS else []) for s in Structure],
-    ids=lambda s: s.name,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("structure", Structure, ids=lambda s: s.name)
 @pytest.mark.parametrize("kind", UNITS, ids=lambda kind: kind.__name__)
 def test_verilator_has_no_warning(kind: type, structure: Structure) -> None:
     cells = FileSet.of({"cells.sv": CELLS[structure]} if structure in CELLS else {})

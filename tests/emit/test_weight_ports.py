@@ -63,6 +63,7 @@ def test_chip_has_no_warning(board: str) -> None:
     verilator.lint(chip(board).files | models() | FileSet.of({"cells.sv": CELLS}), top="chip")
 
 
+@pytest.mark.slow
 def test_chip_with_coherent_ports_has_no_warning() -> None:
     board = on("zcu104", "S_AXI_HPC0_FPD", "S_AXI_HPC1_FPD")
     made = emit_zynq_chip(design(), board, clock_mhz=100.0)
@@ -70,6 +71,7 @@ def test_chip_with_coherent_ports_has_no_warning() -> None:
     verilator.lint(made.files | models() | FileSet.of({"cells.sv": CELLS}), top="chip")
 
 
+@pytest.mark.slow
 @need_yosys
 def test_ports_are_those_of_the_primitive() -> None:
     made = chip("pynq-z2").files
@@ -81,6 +83,7 @@ def test_ports_are_those_of_the_primitive() -> None:
     assert reads <= set(re.findall(r"\.([A-Z0-9]+)\(", made.text("chip.sv")))
 
 
+@pytest.mark.slow
 def test_ports_are_those_of_vivado_s_wrapper() -> None:
     """The wrapper's ports of HP1 and HP2 are named as those of HP0 are (PG201)."""
     wrapper = (HERE / "zynqmp_ps.sv").read_text()

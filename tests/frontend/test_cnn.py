@@ -16,9 +16,10 @@ from hwbnn.ir.dtype import BIPOLAR, signed, unsigned
 from hwbnn.ir.ops import ArgMax, Conv, Dense, Input, MaxPool, Permute, Staircase, SumPool
 from tests.frontend.net import Net, first, kinds, same
 from tests.models import pixels, random_cnn_model
+from tests.quick import quick
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", quick(range(40), first=12))
 def test_random_networks(seed: int) -> None:
     made = random_cnn_model(seed)
     try:

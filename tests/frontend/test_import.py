@@ -23,10 +23,11 @@ from hwbnn.ir.verify import verify_graph
 from hwbnn.sim.reference import evaluate
 from tests.frontend.trained import digits, shared
 from tests.models import lfc, mlp, pixels
+from tests.quick import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore:Output shapes disagree", "ignore:.*no longer valid")
 SIZES = (49, 20, 12, 10)
-STYLES = ("old", "script", "new", "finn")
+STYLES = ("new", "finn", "old", "script")
 OPTIONS: list[dict[str, object]] = [
     {},
     {"act_bits": 2},
@@ -56,7 +57,7 @@ def qonnx(model: onnx.ModelProto, frames: IntArray, preprocess: Preprocess) -> n
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", quick(STYLES, first=2))
 def test_equals_the_model(style: str, options: dict[str, object]) -> None:
     """Import compares all outputs, bit for bit where the model's own sums are exact."""
     model = mlp(SIZES, style=style, **options)
@@ -76,7 +77,7 @@ def test_equals_the_model(style: str, options: dict[str, object]) -> None:
     assert (run(labels, frames)[:, 0] == expected.argmax(1)).mean() > 0.9
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", quick(STYLES, first=2))
 @pytest.mark.parametrize(
     "options", [{}, {"act_bits": 3}, {"final": "batchnorm"}, {"final": "argmax"}], ids=str
 )
@@ -212,6 +213,7 @@ def test_zero_one_activations_stay_binary() -> None:
     assert np.array_equal(run(graph, frames), Oracle(model).run(frames, graph.preprocess))
 
 
+@pytest.mark.slow
 def test_elements_keep_their_places() -> None:
     """A transpose between the image and the first layer moves the columns of its weights."""
     model = mlp((784, 8, 4), style="new")
@@ -257,6 +259,7 @@ def test_negated_weights_of_a_two_bit_layer() -> None:
     assert np.array_equal(last.weights, -plain.weights)
 
 
+@pytest.mark.slow
 def test_lfc() -> None:
     model = lfc()
     graph = import_model(model, name="lfc")
@@ -264,7 +267,7 @@ def test_lfc() -> None:
     assert np.array_equal(run(graph, frames), Oracle(model).run(frames, graph.preprocess))
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", quick(sorted(zoo.names(), reverse=True), first=4))
 def test_zoo(name: str) -> None:
     graph = import_model(load_model(zoo.path(name)), name="m")
     golden = zoo.golden(name)

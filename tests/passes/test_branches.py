@@ -73,6 +73,7 @@ def graphs() -> list[Graph]:
     return [import_model(random_dag_model(seed).model, name=f"g{seed}") for seed in SEEDS]
 
 
+@pytest.mark.slow
 def test_designs_are_the_graphs_at_full_speed(graphs: list[Graph]) -> None:
     for graph in graphs:
         frames = np.random.default_rng(1).integers(0, 256, (4, graph.on_pixels.input.elements))

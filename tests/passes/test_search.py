@@ -16,7 +16,7 @@ from hwbnn.ir.dtype import BIPOLAR
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family, Folding, Knobs, Resources, Style
 from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower
-from hwbnn.passes.fit import slowest_of_fastest
+from hwbnn.passes.fit import Searched, slowest_of_fastest
 from hwbnn.passes.fold import with_units
 from hwbnn.passes.search import search
 from hwbnn.passes.search_space import (
@@ -178,10 +178,19 @@ def test_cheapest_is_the_best_of_all_foldings(name: str) -> None:
         assert found.certificate.share == pytest.approx(min(fitting), abs=1e-6)
 
 
-@pytest.mark.parametrize(("target", "board"), [(8100, "pynq-z2"), (30_000, "ulx3s-85f")])
+@cache
+def folded_cnv(target: int, board: str) -> Searched:
+    family, limit = find_board(board).cost_family, find_board(board).limit
+    return cheapest_folding(lower(cnv()), target_cycles=target, limit=limit, family=family)
+
+
+@pytest.mark.parametrize(
+    ("target", "board"),
+    [(8100, "pynq-z2"), pytest.param(30_000, "ulx3s-85f", marks=pytest.mark.slow)],
+)
 def test_figures_are_those_of_the_adapted_design(target: int, board: str) -> None:
     family, limit = find_board(board).cost_family, find_board(board).limit
-    found = cheapest_folding(lower(cnv()), target_cycles=target, limit=limit, family=family)
+    found = folded_cnv(target, board)
     made = built(found.design, family)
     exact = made.resources(family)
     assert made.bound == found.cycles <= target
@@ -193,7 +202,7 @@ def test_figures_are_those_of_the_adapted_design(target: int, board: str) -> Non
 
 
 def test_lanes_that_do_not_divide_are_used_where_they_help() -> None:
-    found = cheapest_folding(lower(cnv()), target_cycles=8_100, limit=PYNQ, family=XC7).design
+    found = folded_cnv(8_100, "pynq-z2").design
     padded = [
         i.name
         for i in found.instances

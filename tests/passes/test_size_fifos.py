@@ -35,6 +35,7 @@ from tests.graphs import (
     pixels,
     random_cnn,
 )
+from tests.quick import quick
 from tests.sim import synthetic
 
 PYNQ = find_board("pynq-z2").limit
@@ -108,7 +109,7 @@ def cut_search(design: Design, steps: list[list[Step]]) -> CutSearch:
     return CutSearch(paced, steps, enough=even_depths(design), effort=10**9)
 
 
-@pytest.mark.parametrize("number", range(len(SMALL)))
+@pytest.mark.parametrize("number", quick(range(len(SMALL)), first=20))
 def test_no_vector_of_steps_is_cheaper(number: int) -> None:
     design, steps = SMALL[number]
     found = cut_search(design, steps).run()
@@ -173,6 +174,7 @@ def test_a_small_cnn_reaches_its_bound_and_no_fifo_is_too_deep(seed: int) -> Non
             assert performance(shorter).period > design.bound, edge.name
 
 
+@pytest.mark.slow
 def test_cnv_at_full_speed_with_a_fifth_of_finn_s_bits() -> None:
     design = adapt(fold(lower(cnv()), foldings=BNN_PYNQ_FOLDING))
     sizing, finn = size(design), finn_rule(design)

@@ -29,6 +29,7 @@ def check(simulate, *, fifos: int, room: int) -> None:
     simulate(REGISTERS, "hwbnn_registers", module, parameters=parameters, plusargs=constants)
 
 
+@pytest.mark.slow
 def test_registers(simulate) -> None:
     check(simulate, fifos=3, room=0)
 

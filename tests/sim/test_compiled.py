@@ -4,6 +4,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 from numba.core import caching
 for kind in (caching.CompileResultCacheImpl, caching.CacheImpl):
@@ -18,6 +20,7 @@ print(twice(21), twice.stats.cache_path)
 """
 
 
+@pytest.mark.slow
 def test_compiles_without_a_folder_for_the_cache() -> None:
     argv = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)

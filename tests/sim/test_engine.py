@@ -23,6 +23,7 @@ from hwbnn.sim.schedule import Rules
 from hwbnn.sim.slowdown import slowdown
 from hwbnn.units import Mvu, WidthConverter
 from tests.graphs import random_cnn
+from tests.quick import quick
 from tests.sim import cycle_by_cycle, synthetic
 
 
@@ -131,12 +132,12 @@ def test_real_units(seed: int) -> None:
     assert agree(synthetic.real_chain(seed), 3, *gates(seed)) > 0
 
 
-@pytest.mark.parametrize("seed", range(120))
+@pytest.mark.parametrize("seed", quick(range(120), first=40))
 def test_forks_joins_windows(seed: int) -> None:
     assert agree(synthetic.invented(seed), 3, *gates(seed)) > 0
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", quick(range(6), first=2))
 def test_convolutions(seed: int) -> None:
     """Every event, stall and high water of networks with windows, pools and width converters."""
     rng = np.random.default_rng(seed)

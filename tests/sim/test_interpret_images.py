@@ -16,6 +16,7 @@ from hwbnn.ir.window import Window
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.sim.reference import evaluate, reference
 from tests.graphs import cnv, pixels, random_cnn
+from tests.quick import quick
 
 DATA = (
     BIPOLAR,
@@ -179,7 +180,7 @@ def agree(graph: Graph, frames: IntArray) -> None:
         assert (found == values[name]).all(), (name, graph[name])
 
 
-@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("seed", quick(range(150), first=50))
 def test_random_graphs(seed: int) -> None:
     builder = Builder(seed)
     for _ in range(5):

@@ -68,10 +68,12 @@ def test_bench_passes(simulated) -> None:
     assert bench(simulated, simulated / "tb") == (0, "mlp: 8 frames agree")
 
 
+@pytest.mark.slow
 def test_headers_are_found_without_importing_their_package(simulated) -> None:
     assert "hls4ml" not in sys.modules
 
 
+@pytest.mark.slow
 def test_make_runs_the_bench(simulated) -> None:
     if shutil.which("make") is None:
         pytest.skip("needs make")
@@ -94,6 +96,7 @@ GOLDEN_FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", GOLDEN_FAULTS)
 def test_bench_sees_a_corrupted_vector(simulated, tmp_path, fault: str) -> None:
     name, line, text, message = GOLDEN_FAULTS[fault]
@@ -106,6 +109,7 @@ def test_bench_sees_a_corrupted_vector(simulated, tmp_path, fault: str) -> None:
     assert re.search(message, said), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kept"), [("golden_in.hex", 5), ("golden_out.hex", 3)])
 def test_bench_sees_missing_beats(simulated, tmp_path, name: str, kept: int) -> None:
     shutil.copytree(simulated / "tb", tmp_path / "tb")
@@ -118,6 +122,7 @@ def test_bench_sees_missing_beats(simulated, tmp_path, name: str, kept: int) -> 
     assert f"tb/{name}: line 0: must be a file that can be read" in said
 
 
+@pytest.mark.slow
 def test_a_difference_is_a_mismatch(simulated, tmp_path, monkeypatch) -> None:
     def other(design: Design, inputs, outputs) -> FileSet:
         return emit_golden(design, inputs, outputs[::-1])

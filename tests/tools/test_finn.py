@@ -184,6 +184,7 @@ def test_comparison_of_a_network(python: Path) -> None:
     assert found["finn"]["classes"] == {"images": 5, "wrong": 0}
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_says_why(python: Path, tmp_path: Path) -> None:
     (tmp_path / "no.onnx").write_bytes(b"no model")
     answer = ask(python, "nodes", work=tmp_path, model=str(tmp_path / "no.onnx"), part=BOARD.part)

@@ -22,6 +22,7 @@ from hwbnn.resources import Room, names_under, read_text
 from hwbnn.tools import simulated_board, verilator
 from hwbnn.tools.cosim import cache_folder
 from hwbnn.tools.simulated_board import behavioural, build_simulated_board
+from tests.quick import quick
 from tests.tools.chips import design
 
 MODELS = names_under(Room.RTL, "shell/models")
@@ -66,7 +67,7 @@ def test_ports_of_models_are_those_of_the_primitives(module: str) -> None:
     assert {name: primitive.get(name) for name in ours} == ours
 
 
-@pytest.mark.parametrize("name", boards())
+@pytest.mark.parametrize("name", quick(boards(), first=3))
 def test_chips_on_models_are_clean(name: str) -> None:
     where, made = find_board(name), design()
     emit = emit_zynq_chip if is_zynq(where) else emit_open_chip

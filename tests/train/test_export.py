@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every method in every network exports, and the file, the integers and torch are one function."""
+"""What every method makes of every network exports: file, integers and torch are one function."""
 
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,7 @@ from hwbnn.ir.dtype import BIPOLAR  # noqa: E402
 from hwbnn.ir.ops import Add, Concat, Conv, Dense  # noqa: E402
 from hwbnn.train import export as exporting  # noqa: E402
 from hwbnn.train.export import Exported, Style, export  # noqa: E402
+from hwbnn.train.harden import harden  # noqa: E402
 from hwbnn.train.methods import METHODS, method  # noqa: E402
 from hwbnn.train.networks.densenet import BINARY_DENSE_NETS  # noqa: E402
 from hwbnn.train.networks.network import Image  # noqa: E402
@@ -42,20 +45,43 @@ NARROW = {
     "binarydensenet28": replace(BINARY_DENSE_NETS[0], growth=4, first=4, multiple=4),
 }
 BINARY = sorted(METHODS.keys() - {"float32"})
+NETWORKS = sorted(CHAINS | GRAPHS)
+# Hardened, the methods differ in few forms: {0, 1} or not, scales that a norm takes up or not, and
+# shifts before a sign. These reach all of them.
+FORMS = [
+    *product(["ste", "trained-binarization"], NETWORKS),
+    *product(["rsign"], ["dorefa", "resnete"]),
+    *product(["bnn+"], ["binarydensenet", "cnn", "mlp"]),
+]
 QUICK = {
     ("trained-binarization", "mlp"),
-    ("rsign", "mlp"),
-    ("ste", "resnete"),
+    ("bnn+", "mlp"),
+    ("ste", "cnn"),
 }
 
 
 def pairs() -> list[object]:
-    every = [(how, name) for how in BINARY for name in sorted(CHAINS | GRAPHS)]
-    return [pytest.param(*p, marks=[] if p in QUICK else pytest.mark.slow) for p in every]
+    return [pytest.param(*p, marks=[] if p in QUICK else pytest.mark.slow) for p in FORMS]
+
+
+@cache
+def form(name: str, how: str) -> str:
+    """What of a hardened network is not a number: its layers, and the shapes of their values."""
+    hard = harden(made(name, method(how)))
+    return f"{hard} {[(key, value.shape) for key, value in hard.state_dict().items()]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_form_is_exported(name: str) -> None:
+    forms = {form(name, how) for how, network in FORMS if network == name}
+    assert len(forms) == sum(network == name for _, network in FORMS)
+    for how in BINARY:
+        assert form(name, how) in forms, how
 
 
 @pytest.mark.parametrize(("how", "name"), pairs())
-def test_every_method_in_every_network(tmp_path: Path, how: str, name: str) -> None:
+def test_every_form_in_every_network(tmp_path: Path, how: str, name: str) -> None:
     model = made(name, method(how))
     path = tmp_path / "model.onnx"
     # TorchScript's exporter is the quicker one; the other is tested below.
@@ -66,7 +92,7 @@ def test_every_method_in_every_network(tmp_path: Path, how: str, name: str) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(CHAINS | GRAPHS))
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("how", ["trained-binarization", "rsign"])
 def test_the_other_style(tmp_path: Path, how: str, name: str) -> None:
     model = made(name, method(how))
@@ -96,6 +122,7 @@ def exported_graph(tmp_path: Path, name: str, how: str) -> object:
     return import_model(load_model(path), name="m")
 
 
+@pytest.mark.slow
 def test_zeros_and_ones_are_bits(tmp_path: Path) -> None:
     # {0, 1} with zero padding: the padding is bit 0, and XNOR and popcount do.
     graph = exported_graph(tmp_path, "cnn", "trained-binarization")
@@ -104,6 +131,7 @@ def test_zeros_and_ones_are_bits(tmp_path: Path) -> None:
     assert all(graph[op.source].dtype == BIPOLAR for op in products[1:])
 
 
+@pytest.mark.slow
 def test_the_call_of_the_package(tmp_path: Path) -> None:
     model = made("mlp", method("ste"))
     path = tmp_path / "mlp.onnx"
@@ -132,6 +160,7 @@ def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
         hwbnn.export(nn.Identity(), "m.onnx", np.zeros((1, 1), np.uint8))
 
 
+@pytest.mark.slow
 def test_modules_of_brevitas(tmp_path: Path) -> None:
     model = nn.Sequential(
         nn.Flatten(),

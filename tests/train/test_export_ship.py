@@ -27,7 +27,9 @@ def data(image: tuple[int, int, int]) -> Dataset:
 
 
 # Integer sums at the end, and floats: 8-bit weights and a float bias.
-@pytest.mark.parametrize(("name", "whole"), [("mlp", True), ("vgg-small", False)])
+@pytest.mark.parametrize(
+    ("name", "whole"), [("mlp", True), pytest.param("vgg-small", False, marks=pytest.mark.slow)]
+)
 def test_golden_vectors(tmp_path: Path, name: str, whole: bool) -> None:
     model = made(name, method("rsign"))
     path, images = tmp_path / "net.onnx", data(model.image)

@@ -56,9 +56,10 @@ def check(model: nn.Module, x: torch.Tensor, *, close: float = 1e-5) -> nn.Modul
 
 def pairs() -> list[object]:
     every = [(how, name) for how in BINARY for name in sorted(CHAINS | GRAPHS)]
-    quick = [how == "trained-binarization" or name == "cnn" for how, name in every]
-    slow = pytest.mark.slow
-    return [pytest.param(*p, marks=[] if q else slow) for p, q in zip(every, quick, strict=True)]
+    return [
+        pytest.param(how, name, marks=[] if name == "mlp" else pytest.mark.slow)
+        for how, name in every
+    ]
 
 
 @pytest.mark.parametrize(("how", "name"), pairs())

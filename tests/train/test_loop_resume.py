@@ -101,7 +101,11 @@ def test_a_killed_training_goes_on(tmp_path: Path, how: str) -> None:
             ("rsign", pytest.mark.slow),
         )
     ]
-    + [replace(RECIPE, epochs=2, stages=2, distillation=Distillation())],
+    + [
+        pytest.param(
+            replace(RECIPE, epochs=2, stages=2, distillation=Distillation()), marks=pytest.mark.slow
+        )
+    ],
     ids=str,
 )
 def test_a_training_stopped_after_every_epoch(tmp_path: Path, recipe: Recipe) -> None:

@@ -19,6 +19,7 @@ from hwbnn.train.loop import as_input  # noqa: E402
 from hwbnn.train.method import binary_layers  # noqa: E402
 from hwbnn.train.methods import METHODS, method  # noqa: E402
 from hwbnn.train.networks import network  # noqa: E402
+from tests.quick import quick  # noqa: E402
 
 BINARY = [name for name in METHODS if name != "float32"]
 VARIANTS = [
@@ -109,7 +110,7 @@ def test_one_step_gives_finite_gradients(architecture, name, options):
     assert all(bool(one.isfinite().all()) for one in model.parameters())
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", quick(METHODS, first=2))
 def test_loss_falls(name):
     options = {"adaptivity": 0.01} if name == "bop" else {}  # so few steps need a short memory
     _, losses = fit(method(name, **options))

@@ -21,6 +21,7 @@ from hwbnn.train.networks.counts import (  # noqa: E402
 )
 from hwbnn.train.networks.densenet import depth_for_width  # noqa: E402
 from hwbnn.train.networks.resnet_e import RESNETES, Downsample  # noqa: E402
+from tests.quick import quick  # noqa: E402
 
 IMAGENET, THUMBNAIL = (3, 224, 224), (3, 32, 32)
 
@@ -41,7 +42,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", quick(PARAMETERS, first=1))
 def test_parameters_are_the_published_ones(name: str) -> None:
     with torch.device("meta"):
         net = network(name, image=IMAGENET, classes=1000)

@@ -63,7 +63,10 @@ def test_accuracy() -> None:
 
 @pytest.mark.parametrize(
     ("name", "convolutions", "pools", "shape"),
-    [("cnn-w1a1", 3, 2, (28, 28)), ("cnv-w1a1", 6, 2, (3, 32, 32))],
+    [
+        ("cnn-w1a1", 3, 2, (28, 28)),
+        pytest.param("cnv-w1a1", 6, 2, (3, 32, 32), marks=pytest.mark.slow),
+    ],
 )
 def test_convolutional_models(
     name: str, convolutions: int, pools: int, shape: tuple[int, ...]

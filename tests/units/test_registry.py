@@ -17,7 +17,7 @@ from hwbnn.tools.proof import Comparison, compare_many
 from hwbnn.units import UNITS, Concat, Mvu, SlidingWindow, WidthConverter
 from tests.units.single import given, joined, random_frames, random_gate, random_job, single
 
-SAMPLE = 5  # variants of a unit outside the full sweep: those of all units fill one program
+SAMPLE = 2  # variants of a unit outside the full sweep: those of all units fill one program
 BENCH = 64  # designs in one program
 STYLES = (Style.DISTRIBUTED, Style.BLOCK)
 
@@ -37,22 +37,40 @@ def odd_foldings(unit: Unit) -> Iterator[Folding]:
 
 
 def variants(kind: type[Unit]) -> Iterator[Unit]:
-    """Every example at every divisor folding and some others, with every knob of the Mvu.
-
-    Each folding of an Mvu has all stages and both weight styles, in pairs that change with the
-    next folding: every two of (folding, stages, style) meet, not every three.
-    """
+    """Every example at every divisor folding and some others, with the knobs of the Mvu."""
     for example in kind.examples():
-        for number, folding in enumerate((*example.foldings(), *odd_foldings(example))):
-            unit = example.fold(folding)
-            if isinstance(unit, Mvu):
-                for stages in range(3):
-                    style = STYLES[(number + stages) % 2]
-                    own = unit.weight_style
-                    style = own if own in (Style.STREAM, Style.ULTRA) else style
-                    yield replace(unit, stages=stages, weight_style=style)
-            else:
-                yield unit
+        foldings = (*example.foldings(), *odd_foldings(example))
+        if isinstance(example, Mvu):
+            yield from with_knobs(example, foldings)
+        else:
+            yield from map(example.fold, foldings)
+
+
+def with_knobs(example: Mvu, foldings: Iterable[Folding]) -> Iterator[Unit]:
+    """Every folding with both weight styles, and every PE and every SIMD with all stages.
+
+    Stages are registers in a lane's tree, which is as deep as SIMD asks, and a delay of what
+    counts the folds: nothing knows stages, PE and SIMD at once. Words are as many and as wide as
+    PE and SIMD say, in either style.
+    """
+    own = example.weight_style
+    styles = (own,) if own in (Style.STREAM, Style.ULTRA) else STYLES
+    foldings = tuple(dict.fromkeys(foldings))
+    knobs = tuple(product(foldings, styles, range(3)))
+    missing = {pair for one in knobs for pair in _pairs(*one)}
+    for folding, style in product(foldings, styles):
+        gains = [len(missing & _pairs(folding, style, stages)) for stages in range(3)]
+        chosen = gains.index(max(gains))
+        yield replace(example.fold(folding), stages=chosen, weight_style=style)
+        missing -= _pairs(folding, style, chosen)
+    for folding, style, stages in knobs:
+        if missing & _pairs(folding, style, stages):
+            yield replace(example.fold(folding), stages=stages, weight_style=style)
+            missing -= _pairs(folding, style, stages)
+
+
+def _pairs(folding: Folding, style: Style, stages: int) -> set[tuple[str, object, int]]:
+    return {("pe", folding.pe, stages), ("simd", folding.simd, stages), ("", style, stages)}
 
 
 def fifo_jobs(rng: random.Random) -> Iterator[Job]:

@@ -111,6 +111,7 @@ def fifos_of(cases: list[tuple[int, int, Storage]]) -> FileSet:
     return FileSet.of({"fifos.sv": text, "hwbnn_fifo.sv": read_text(Room.RTL, "hwbnn_fifo.sv")})
 
 
+@pytest.mark.slow
 @need_yosys
 def test_fifos_in_ultra_ram(tmp_path: Path) -> None:
     """Blocks of 4096 x 72 bits; Yosys packs deep words of half a row or less, which we do not."""
