@@ -385,4 +385,3 @@ def _phase_table(actor: Actor, reads: IntArray, writes: IntArray) -> IntArray:
     table[:, MORE_READS], table[:, READS_END] = reads[:-1], reads[1:]
     table[:, MORE_WRITES], table[:, WRITES_END] = writes[:-1], writes[1:]
     return table
-
