@@ -9,6 +9,8 @@ import inspect
 import sys
 from pathlib import Path
 
+from hwbnn.cli import process
+
 NOT_BENCHMARKS = {"__init__", "__main__", "record"}
 
 
@@ -20,7 +22,8 @@ def names() -> list[str]:
 
 
 def main(wanted: list[str]) -> None:
-    """Run benchmarks one after another."""
+    """Run benchmarks one after another, in a process like that of `hwbnn build`."""
+    process.settle()
     first, cases = wanted[:1], wanted[1:]
     if cases and first[0] in names():
         module = importlib.import_module(f"benchmarks.{first[0]}")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: what it prints where, exit statuses, and an untouched folder on bad input."""
 
+import gc
 import io
 import json
 import os
@@ -21,6 +22,7 @@ import typer
 from PIL import Image
 
 from hwbnn import zoo
+from hwbnn.cli import process
 from hwbnn.cli.app import app
 from hwbnn.cli.images import read_images
 from hwbnn.errors import ToolError
@@ -56,6 +58,17 @@ def test_help_loads_nothing_heavy():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("given", "threads"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")])
+def test_a_build_multiplies_in_one_thread_unless_the_user_says_otherwise(
+    given: dict[str, str], threads: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(os, "environ", dict(given))
+    before = gc.get_threshold()
+    process.settle()
+    gc.set_threshold(*before)
+    assert os.environ["OPENBLAS_NUM_THREADS"] == threads
 
 
 def test_version(hwbnn: Run):

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from hwbnn.cli import options as o
-from hwbnn.cli import screen, training
+from hwbnn.cli import process, screen, training
 from hwbnn.cli.compare import compare
 from hwbnn.cli.summary import summary
 from hwbnn.errors import HwbnnError
@@ -83,6 +83,8 @@ def _global(
 ) -> None:
     if isinstance(context.obj, screen.Session):
         context.obj.debug = debug
+    if context.invoked_subcommand != training.train.__name__:  # there all cores multiply
+        process.settle()
 
 
 @app.command()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a memory that is written costs, in LUTs of distributed RAM, block RAMs or UltraRAMs."""
 
+from functools import cache
+
 from hwbnn.ir.unit import Family, Resources
 
 # Depth and width of a block of 18 kbit: RAMB18E1 (UG473) and DP16KD (TN-02204) alike; of 4 kbit:
@@ -11,6 +13,7 @@ LOAD_BYTES = 16  # in which a word of one comes to be loaded: a beat of a port o
 SMALL_BLOCK_SHAPES = ((256, 16), (512, 8), (1024, 4), (2048, 2))
 
 
+@cache
 def ram(depth: int, width: int, family: Family) -> float:
     """LUTs of a memory that is written, in distributed RAM, with the multiplexers of its banks.
 
@@ -34,6 +37,7 @@ def register_choice(depth: int) -> float:
     return min(depth - 1, 0.84 * depth)
 
 
+@cache
 def written(depth: int, width: int, family: Family) -> Resources:
     """Return the cost of a memory in distributed RAM whose address or word is registered.
 
@@ -54,6 +58,7 @@ def ram_blocks(depth: int, width: int, family: Family) -> float:
     return blocks / 2 if family is Family.XC7 else blocks
 
 
+@cache
 def blocks_of(depth: int, width: int, family: Family = Family.XC7) -> int:
     """Return the blocks of 18 kbit (iCE40: 4 kbit) of a memory."""
     shapes = SMALL_BLOCK_SHAPES if family is Family.ICE40 else BLOCK_SHAPES

@@ -24,6 +24,8 @@ class Stream:
     vectors: int = 1
 
     def __post_init__(self) -> None:
+        if min(self.lanes, self.elements, self.vectors) >= 1:
+            return
         for name in ("lanes", "elements", "vectors"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"stream: {name} must be at least 1, not {getattr(self, name)}")

@@ -66,9 +66,10 @@ def _cheapest(graph: Graph, given: Block, family: Family) -> tuple[Graph, Carrie
     best, chosen = graph, Carried(given.order, INTEGERS, 0.0, 0.0)
     pace = max(1, -(-max(join.elements for join in given.joins) // LANES))
     # What is done to other blocks may have changed its readers.
+    old = _Costs(graph, pace, family)
     for block in (block for block in dense_blocks(graph) if block.names >= given.names):
         for name, tried in forms(graph, block):
-            old, new = _Costs(graph, pace, family), _Costs(tried, pace, family)
+            new = _Costs(tried, pace, family)
             costs = old.of_what_lacks(new), new.of_what_lacks(old)
             least = max(LEAST_SAVING * costs[0], chosen.integers - chosen.chosen)
             if costs[0] - costs[1] > least:
@@ -93,6 +94,7 @@ class _Costs:
 
     def __init__(self, graph: Graph, pace: int, family: Family) -> None:
         self.graph, self.pace, self.family = graph, pace, family
+        self._known: dict[str, float] = {}  # by operator
 
     def of_what_lacks(self, other: "_Costs") -> float:
         """Return the price of what another graph has not, or not with the same staircase."""
@@ -108,7 +110,9 @@ class _Costs:
         fused = {follower.name for op in mine if (follower := self._fused(op))}
         for op in mine:
             if op.name not in fused:
-                total += self._units(op)
+                if op.name not in self._known:
+                    self._known[op.name] = self._units(op)
+                total += self._known[op.name]
             if isinstance(op, Add | Concat):
                 for name in op.sources:
                     wait = arrives[op.name] - arrives[name]

@@ -7,13 +7,14 @@ Costs are whole thousandths (PARTS) of each kind of resource (KINDS): their sums
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design, Instance
-from hwbnn.ir.dtype import IntArray
+from hwbnn.ir.dtype import IntArray, unsigned
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import (
@@ -92,7 +93,8 @@ class Chain:
 
 def in_parts(cost: Resources) -> tuple[int, ...]:
     """Return a cost in whole thousandths, rounded up, by kind."""
-    return tuple(math.ceil(round(amount * PARTS, 3)) for amount in cost.amounts)
+    amounts = cost.amounts
+    return tuple([math.ceil(round(amount * PARTS, 3)) if amount else 0 for amount in amounts])
 
 
 def prices(limit: Resources) -> IntArray:
@@ -318,7 +320,7 @@ def unit_cost(unit: Unit, *, family: Family, joined: int, entry: int | None) -> 
     """Return the cost of a unit, of the least FIFOs behind it, and of those of `entry_cost`."""
     cost, latency = unit.resources(family), unit.latency
     for stream in unit.outputs:
-        cost += least_fifo(stream, latency, family).resources(family)
+        cost += _fifo_cost(stream.bits, latency, family)
     return cost + entry_cost(unit, family=family, joined=joined, entry=entry)
 
 
@@ -329,7 +331,7 @@ def entry_cost(unit: Unit, *, family: Family, joined: int, entry: int | None) ->
     frames enter by.
     """
     ends = [*unit.inputs[joined:], *(() if entry is None else (unit.inputs[entry],))]
-    return sum((least_fifo(end, 1, family).resources(family) for end in ends), Resources())
+    return sum((_fifo_cost(end.bits, 1, family) for end in ends), Resources())
 
 
 def join_cost(given: Stream, wanted: Stream, family: Family) -> tuple[int, tuple[int, ...]]:
@@ -337,7 +339,7 @@ def join_cost(given: Stream, wanted: Stream, family: Family) -> tuple[int, tuple
     cost, cycles = Resources(), 0
     for unit in converters(given, wanted):
         cost += unit.resources(family)
-        cost += least_fifo(unit.outputs[0], 1, family).resources(family)
+        cost += _fifo_cost(unit.outputs[0].bits, 1, family)
         cycles = max(cycles, unit.cycles)
     return cycles, in_parts(cost)
 
@@ -350,6 +352,12 @@ def least_fifo(stream: Stream, latency: int, family: Family) -> Fifo:
     fifo = Fifo(stream, latency + 1)
     kinds = (replace(fifo, storage=storage) for storage in (Storage.LUTRAM, Storage.SRL))
     return min(kinds, key=lambda kind: kind.resources(family).lut)
+
+
+@cache
+def _fifo_cost(bits: int, latency: int, family: Family) -> Resources:
+    """Cost of the least FIFO for beats of so many bits: it depends on nothing else of a stream."""
+    return least_fifo(Stream(unsigned(1), bits, bits), latency, family).resources(family)
 
 
 def with_least_fifos(design: Design, *, family: Family) -> Design:

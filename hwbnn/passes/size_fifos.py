@@ -121,7 +121,9 @@ def enough(design: Design) -> tuple[int, ...]:
     writer = {c: row for row, item in enumerate(plan.placed) for c in item.writes}
     latency = 1 + max(item.actor.latency for item in plan.placed)
     words = [0] * len(plan.names)
-    for _ in plan.placed:
+    before: list[int] = []
+    while rank != before:  # ranks rise, at most to the number of actors
+        before = rank.copy()
         for row, item in enumerate(plan.placed):
             rank[row] = max((rank[writer[c]] + 1 for c in item.reads), default=0)
     for row, item in enumerate(plan.placed):

@@ -3,8 +3,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import count, pairwise
 
+from hwbnn.ir.dtype import unsigned
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Buffer, Family, Resources
@@ -36,7 +38,12 @@ class Step:
 
 def fifo_steps(stream: Stream, family: Family, *, enough: int) -> tuple[Step, ...]:
     """Return the steps of a stream's FIFO, the last of at least `enough` words."""
+    rounded = _fifo_steps(stream.bits, family, 1 << (enough - 1).bit_length())
+    return rounded[: next(i for i, step in enumerate(rounded, 1) if step.depth >= enough)]
 
+
+@cache
+def _fifo_steps(bits: int, family: Family, enough: int) -> tuple[Step, ...]:
     def small(depth: int) -> Step:
         return min(of(depth, Storage.SRL), of(depth, Storage.LUTRAM), key=lambda step: step.price)
 
@@ -44,14 +51,20 @@ def fifo_steps(stream: Stream, family: Family, *, enough: int) -> tuple[Step, ..
         return of(depth, Storage.BLOCK)
 
     def of(depth: int, storage: Storage) -> Step:
-        resources = Fifo(stream, depth, storage).resources(family)
-        return Step(depth, depth * stream.bits, price(resources, family), storage)
+        return _fifo_step(bits, depth, storage, family)
 
     def in_block(depth: int) -> bool:
         return small(depth).price >= block(_up(depth, BLOCK_ROWS[family])).price
 
     rows = LUT_ROWS[family], BLOCK_ROWS[family]
     return tuple(_steps(small, block, in_block, rows, least=1, enough=enough))
+
+
+@cache
+def _fifo_step(bits: int, depth: int, storage: Storage, family: Family) -> Step:
+    beat = Stream(unsigned(1), bits, bits)
+    resources = Fifo(beat, depth, storage).resources(family)
+    return Step(depth, depth * bits, price(resources, family), storage)
 
 
 def buffer_steps(buffer: Buffer, family: Family, *, enough: int) -> tuple[Step, ...]:

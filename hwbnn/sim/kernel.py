@@ -21,6 +21,10 @@ ACTOR_WIDTH = 16
 CHANNEL_WIDTH = 12
 (BASE, LIMIT, HEAD, TAIL, COUNT, DEPTH, LATE, PRODUCER, CONSUMER) = range(9)
 (LOG_WRITES, LOG_POPS) = range(9, 11)
+# Of the actor that writes a channel: in a pass of its table PASS_WORDS words, in the cycles that
+# stand from WRITTEN_AT on, counted from its first firing.
+WRITER_WIDTH = 4
+(WRITER_LATENCY, PASS_CYCLES, PASS_WORDS, WRITTEN_AT) = range(WRITER_WIDTH)
 
 _MASK = 0xFFFFFFFF
 
@@ -264,30 +268,45 @@ def advance(
 
 @compiled()
 def _state(
-    actors: IntArray, channels: IntArray, slots: IntArray, clamp: IntArray, state: IntArray
-) -> int:
-    """Fill in the state at a frame's end, relative to the last output; return its hash.
+    actors: IntArray,
+    channels: IntArray,
+    slots: IntArray,
+    writers: IntArray,
+    written: IntArray,
+    state: IntArray,
+) -> tuple[int, int]:
+    """Fill in the state at a frame's end, relative to the last output; return its size and hash.
 
     Every channel is empty. A slot that is free before its producer can reach it counts as free
-    in that very cycle: what cannot bind must not hide the period.
+    in that very cycle: what cannot bind must not hide the period. Slots came free in the order in
+    which they are written next: those of a channel are told from the last one back to the first
+    that binds, behind their number.
     """
     now = actors[len(actors) - ACTOR_WIDTH + LAST]
     size, key = 0, 0
     for a in range(0, len(actors), ACTOR_WIDTH):
         state[size] = actors[a + TIME] - now
         size += 1
-    for c in range(0, len(channels), CHANNEL_WIDTH):
-        slot, base = channels[c + TAIL], channels[c + BASE]
-        time = actors[channels[c + PRODUCER] + TIME]
-        for i in range(channels[c + DEPTH]):
-            state[size] = max(slots[slot], time + clamp[base + i]) - now
-            size += 1
-            slot += 1
-            if slot == channels[c + LIMIT]:
-                slot = base
-    for value in state:
+    for channel in range(len(channels) // CHANNEL_WIDTH):
+        c, w = channel * CHANNEL_WIDTH, channel * WRITER_WIDTH
+        time, slot = actors[channels[c + PRODUCER] + TIME], channels[c + TAIL]
+        begin, end = size, size + 1
+        size += 1
+        for word in range(channels[c + DEPTH] - 1, -1, -1):
+            slot = (slot if slot > channels[c + BASE] else channels[c + LIMIT]) - 1
+            if slots[slot] <= time:
+                break
+            turn, index = word // writers[w + PASS_WORDS], word % writers[w + PASS_WORDS]
+            first = time + turn * writers[w + PASS_CYCLES]
+            first += written[writers[w + WRITTEN_AT] + index]
+            state[end] = max(slots[slot], first) - now
+            end += 1
+            if slots[slot] > first:
+                size = end
+        state[begin] = size - begin
+    for value in state[:size]:
         key = (key ^ value) * 0x100000001B3
-    return key
+    return size, key
 
 
 @compiled()
@@ -309,7 +328,8 @@ def steady(
     actors: IntArray,
     channels: IntArray,
     slots: IntArray,
-    clamp: IntArray,
+    writers: IntArray,
+    written: IntArray,
     firings: IntArray,
     ends: IntArray,
     states: IntArray,
@@ -337,9 +357,9 @@ def steady(
             return frame, -1
         ends[frame] = actors[len(actors) - ACTOR_WIDTH + LAST]
         row = frame % rows
-        keys[row] = _state(actors, channels, slots, clamp, states[row])
+        size, keys[row] = _state(actors, channels, slots, writers, written, states[row])
         for back in range(1, min(frame + 1, rows)):
             other = (frame - back) % rows
-            if keys[other] == keys[row] and (states[other] == states[row]).all():
+            if keys[other] == keys[row] and (states[other, :size] == states[row, :size]).all():
                 return frame + 1, back
     return len(ends), 0

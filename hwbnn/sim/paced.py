@@ -25,7 +25,8 @@ class Paced:
 
     def __init__(self, design: Design, period: int) -> None:
         plan = schedule(design, pace=period)
-        self.period, self._paces = period, len(plan.names) - len(schedule(design).names)
+        buffers = sum(len(instance.unit.buffers()) for instance in design.instances)
+        self.period, self._paces = period, len(plan.names) - len(design.edges) - buffers
         self.firings = self.simulations = 0
         self._plan, self._walker = plan, Walker(plan)
         self.frame = int(plan.firings.sum())

@@ -37,6 +37,7 @@ from hwbnn.sim.kernel import (
     MORE_WRITES,
     OFFSET,
     OUTPUT,
+    PASS_WORDS,
     PHASE,
     PHASE_WIDTH,
     PRODUCER,
@@ -46,6 +47,8 @@ from hwbnn.sim.kernel import (
     SEED,
     TAIL,
     TIME,
+    WRITER_LATENCY,
+    WRITER_WIDTH,
     WRITES,
     WRITES_END,
 )
@@ -75,7 +78,7 @@ class Schedule:
     names: of the channels: edges, then internal buffers, then the pace's two. A last one without a
     name is touched by nobody: the source's input and the sink's output.
     edges: channel of each edge. placed: the actors that the tables were made of.
-    clamp: for each slot, cycles from the producer's next firing to the earliest reservation.
+    writers: of each channel, rows of what writes it; written: the cycles that those point to.
     firings: live phases a frame, by actor; cycles: all phases. words: a frame, by channel.
     """
 
@@ -90,15 +93,17 @@ class Schedule:
     actors: IntArray
     channels: IntArray
     slots: int
-    clamp: IntArray
+    writers: IntArray
+    written: IntArray
     firings: IntArray
     cycles: IntArray
     words: IntArray
 
     def with_depths(self, depths: IntArray, extra: IntArray) -> "Schedule":
         """Return the schedule with other depths and extra latencies (X) of its named channels."""
-        channels, clamp = _join(self.placed, depths, extra)
-        return replace(self, channels=channels, clamp=clamp, slots=len(clamp))
+        latency = self.writers.reshape(-1, WRITER_WIDTH)[:-1, WRITER_LATENCY]
+        channels = _with_depths(self.channels, depths, latency + extra)
+        return replace(self, channels=channels, slots=int(depths.sum()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,7 +269,8 @@ def _flatten(
         reads.append(took)
         writes.append(gave)
         actors[row] = _actor_row(item, first, idle=len(depths))
-    channels, clamp = _join(placed, depths, extra)
+    writers, written = _writer_rows(placed, len(depths))
+    late = writers.reshape(-1, WRITER_WIDTH)[:-1, WRITER_LATENCY] + extra
     return Schedule(
         owners=tuple(item.owner for item in placed),
         sources=sum(item.actor.name == "source" for item in placed),
@@ -275,9 +281,10 @@ def _flatten(
         reads=np.concatenate(reads).ravel(),
         writes=np.concatenate(writes),
         actors=actors.ravel(),
-        channels=channels,
-        slots=len(clamp),
-        clamp=clamp,
+        channels=_with_depths(_channel_rows(placed, len(depths)), depths, late),
+        slots=int(depths.sum()),
+        writers=writers,
+        written=written,
         firings=np.array([len(item.actor.at) * item.actor.repeats for item in placed]),
         cycles=np.array([item.actor.firings for item in placed]),
         words=_words(placed, len(depths)),
@@ -296,29 +303,36 @@ def _words(placed: tuple[Placed, ...], size: int) -> IntArray:
     return np.asarray(counts[0])
 
 
-def _join(
-    placed: tuple[Placed, ...], depths: IntArray, extra: IntArray
-) -> tuple[IntArray, IntArray]:
-    """Return the channels' rows and the clamp of their slots."""
-    rows = _channel_rows(depths)
-    clamp = np.zeros(int(depths.sum()), np.int64)
-    for index, item in enumerate(placed):
-        rows[list(item.reads), CONSUMER] = index * ACTOR_WIDTH
-        for channel, write in zip(item.writes, item.actor.writes, strict=True):
-            rows[channel, PRODUCER] = index * ACTOR_WIDTH
-            rows[channel, LATE] = item.actor.latency + extra[channel]
-            base, end = rows[channel, BASE], rows[channel, LIMIT]
-            clamp[base:end] = _earliest(item.actor, write, int(depths[channel]))
-    return rows.ravel(), clamp
-
-
-def _channel_rows(depths: IntArray) -> IntArray:
-    rows = np.zeros((len(depths) + 1, CHANNEL_WIDTH), np.int64)
-    ends = np.cumsum(depths)
-    rows[:-1, LIMIT], rows[:-1, DEPTH] = ends, depths
-    rows[:-1, BASE] = rows[:-1, HEAD] = rows[:-1, TAIL] = ends - depths
+def _channel_rows(placed: tuple[Placed, ...], size: int) -> IntArray:
+    """Return the channels' rows, still without depths, and one of a channel that nobody touches."""
+    rows = np.zeros((size + 1, CHANNEL_WIDTH), np.int64)
     rows[:, LOG_WRITES] = rows[:, LOG_POPS] = -1
-    return rows
+    for index, item in enumerate(placed):
+        rows[list(item.reads), CONSUMER] = rows[list(item.writes), PRODUCER] = index * ACTOR_WIDTH
+    return rows.ravel()
+
+
+def _with_depths(channels: IntArray, depths: IntArray, late: IntArray) -> IntArray:
+    """Return the channels' rows at some depths, with some latencies, X included."""
+    rows, ends = channels.copy().reshape(-1, CHANNEL_WIDTH), np.cumsum(depths)
+    rows[:-1, LIMIT], rows[:-1, DEPTH], rows[:-1, LATE] = ends, depths, late
+    rows[:-1, BASE] = rows[:-1, HEAD] = rows[:-1, TAIL] = ends - depths
+    return rows.ravel()
+
+
+def _writer_rows(placed: tuple[Placed, ...], size: int) -> tuple[IntArray, IntArray]:
+    """Return what writes each channel, and the cycles of all writes from the first firing on."""
+    rows, written = np.zeros((size + 1, WRITER_WIDTH), np.int64), [np.zeros(0, np.int64)]
+    rows[:, PASS_WORDS] = 1
+    begin = 0
+    for item in placed:
+        actor = item.actor
+        for channel, write in zip(item.writes, actor.writes, strict=True):
+            at = actor.at[write.writes] - actor.at[0]
+            rows[channel] = actor.latency, actor.cycle, len(at), begin
+            written.append(at)
+            begin += len(at)
+    return rows.ravel(), np.concatenate(written)
 
 
 def _actor_row(item: Placed, first: int, *, idle: int) -> IntArray:
@@ -371,10 +385,3 @@ def _phase_table(actor: Actor, reads: IntArray, writes: IntArray) -> IntArray:
     table[:, MORE_READS], table[:, READS_END] = reads[:-1], reads[1:]
     table[:, MORE_WRITES], table[:, WRITES_END] = writes[:-1], writes[1:]
     return table
-
-
-def _earliest(actor: Actor, write: Write, depth: int) -> IntArray:
-    """Cycles from the actor's first firing of a frame to each of its next `depth` writes."""
-    at = actor.at[write.writes] - actor.at[0]
-    index = np.arange(depth)
-    return np.asarray(at[index % len(at)] + index // len(at) * actor.cycle)

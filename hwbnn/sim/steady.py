@@ -54,7 +54,7 @@ def until_repeat(plan: Schedule, state: State, ends: IntArray) -> tuple[int, int
 
     Return the frames simulated and those of the period: 0 if there is none yet, -1: deadlock.
     """
-    width = len(plan.firings) + plan.slots
+    width = len(plan.firings) + plan.words.size + 1 + plan.slots
     rows = max(2, min(len(ends), STATES // width))
     simulated, repeat = kernel.steady(
         plan.phases,
@@ -63,7 +63,8 @@ def until_repeat(plan: Schedule, state: State, ends: IntArray) -> tuple[int, int
         state.actors,
         state.channels,
         state.slots,
-        plan.clamp,
+        plan.writers,
+        plan.written,
         plan.firings,
         ends,
         np.empty((rows, width), np.int64),

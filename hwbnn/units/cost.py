@@ -10,6 +10,7 @@ unrolled 8 %, the other units: benchmarks/cost_model.py.
 
 import math
 from collections.abc import Iterable
+from functools import cache
 
 from hwbnn.ir import ram as memory_costs
 from hwbnn.ir.ram import BLOCK_SHAPES, SMALL_BLOCK_SHAPES, ULTRA_SHAPE, blocks_of
@@ -29,6 +30,7 @@ def prefers_block(depth: int, width: int) -> bool:
     return rom_luts(depth, width, Family.XC7) > block.lut + 2 * LUT_A_BLOCK * block.bram
 
 
+@cache
 def rom(depth: int, width: int, style: Style, family: Family) -> Resources:
     """Cost of hwbnn_rom without its registers: words in LUTs, or in blocks with a choice behind."""
     if depth == 1:
@@ -58,6 +60,7 @@ def _small_blocks(depth: int, width: int) -> tuple[int, int]:
     return min((deep * wide, deep) for deep, wide in found)
 
 
+@cache
 def rom_rows(depth: int, width: int) -> int:
     """Rows of the block RAM of hwbnn_rom that take the smallest share, words side by side."""
     rows = [count for count, _ in _ROM_SHAPES if count < depth]
@@ -71,6 +74,7 @@ def rom_rows(depth: int, width: int) -> int:
     return min(rows, key=share)
 
 
+@cache
 def rom_luts(depth: int, width: int, family: Family) -> float:
     """LUTs of distributed words: rtl/yosys/rom.v, cell by cell; up to 8 words, what abc shares."""
     if depth <= 8:
@@ -112,6 +116,7 @@ def _banked(depth: int, width: int, rows: int) -> tuple[int, int]:
     return banks, math.ceil(banks * width / bits)
 
 
+@cache
 def write_enables(depth: int, banks: int, family: Family) -> float:
     """LUTs that choose which distributed RAM is written; fitted to Yosys."""
     rows, each = (64, 1.6) if family is Family.XC7 else (16, 1.15)
@@ -137,6 +142,7 @@ def memories(shapes: Iterable[MemoryShape], family: Family) -> Resources:
     return sum((memory(shape, family) for shape in shapes), Resources())
 
 
+@cache
 def popcount(inputs: int, *, pe: int, constant: bool, family: Family) -> float:
     """LUTs of one lane's XNOR-popcount: hwbnn_popcount and below, cell by cell.
 
@@ -204,6 +210,7 @@ def products(
     return own * compressed + shared + bits + inputs.bit_length()
 
 
+@cache
 def memory(shape: MemoryShape, family: Family) -> Resources:
     """Cost of a read-only memory."""
     if shape.style is Style.BLOCK:

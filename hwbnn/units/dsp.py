@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """DSPs: what one multiplies, and when one multiplication gives two products exactly."""
 
+from functools import cache
+
 from hwbnn.ir.dtype import DType, Kind, smallest
 
 # A DSP48E1: 25 x 18 + 48 bits, two's complement (UG479).
@@ -8,12 +10,14 @@ LONG_BITS, SHORT_BITS, SUM_BITS = 25, 18, 48
 MULTIPLY_CYCLES = 3  # of hwbnn_multiply: registers behind pre-adder, product and sum
 
 
+@cache
 def product_dtype(weight: DType, data: DType) -> DType:
     """Return the narrowest signed type that holds every product of a weight and an input."""
     ends = [w * x for w in (weight.min, weight.max) for x in (data.min, data.max)]
     return smallest(min(*ends, -1), max(ends))
 
 
+@cache
 def multiplies(weight: DType, data: DType) -> bool:
     """Return whether a DSP multiplies a weight of several bits by an input."""
     if weight.kind is Kind.BIPOLAR:
@@ -22,6 +26,7 @@ def multiplies(weight: DType, data: DType) -> bool:
     return _factor_bits(weight, 0) <= LONG_BITS and short <= SHORT_BITS
 
 
+@cache
 def pairs(weight: DType, data: DType) -> bool:
     """Return whether a DSP multiplies two weights a, b by the same input x, exactly.
 

@@ -320,10 +320,15 @@ class Mvu(Unit):
         }
 
     def memory_shapes(self) -> tuple[MemoryShape, ...]:
-        shapes = (*(() if self.streamed else (self.weight_shape,)), *self.table_shapes)
+        own = () if self.streamed else (self.weight_shape,)
+        return (*own, *self.table_shapes, *self.border_shapes)
+
+    @property
+    def border_shapes(self) -> tuple[MemoryShape, ...]:
+        """The memories that say where a border class's thresholds begin."""
         if self.border is None or self.classes == 1:
-            return shapes
-        return (*shapes, *border.shapes(self.border, folds=self.groups * self.neuron_folds))
+            return ()
+        return border.shapes(self.border, folds=self.groups * self.neuron_folds)
 
     def memories(self) -> tuple[Memory, ...]:
         """Weights, the tables of the search, and where those of a border class begin.

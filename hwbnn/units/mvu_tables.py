@@ -2,10 +2,11 @@
 """The tables in which an Mvu searches its staircase."""
 
 from typing import TYPE_CHECKING
+from weakref import ReferenceType, ref
 
 import numpy as np
 
-from hwbnn.ir.dtype import Kind
+from hwbnn.ir.dtype import IntArray, Kind
 from hwbnn.ir.ranges import sum_range
 from hwbnn.ir.unit import Memory, MemoryShape
 from hwbnn.units import search
@@ -19,9 +20,23 @@ def compared_range(mvu: "Mvu") -> tuple[int, int]:
     """Return the range of what the thresholds are compared with: the popcount, or the sum."""
     if mvu.mode is Mode.XNOR:
         return 0, mvu.synapses
-    ends = mvu.input_range or (mvu.input_dtype.min, mvu.input_dtype.max)
-    low, high = sum_range(mvu.weights, *ends)
+    low, high = _sums(mvu.weights, *(mvu.input_range or (mvu.input_dtype.min, mvu.input_dtype.max)))
     return min(low, -1), max(high, 0)
+
+
+_SUMS: dict[tuple[int, int, int], tuple[ReferenceType[IntArray], tuple[int, int]]] = {}
+
+
+def _sums(weights: IntArray, low: int, high: int) -> tuple[int, int]:
+    """Return sum_range: every folding of a unit has the same weights, and asks again.
+
+    Arrays have no hash: known by place in memory, as long as they live.
+    """
+    key = id(weights), low, high
+    if key not in _SUMS:
+        known = ref(weights, lambda _: _SUMS.pop(key, None))
+        _SUMS[key] = known, sum_range(weights, low, high)
+    return _SUMS[key][1]
 
 
 def shapes(mvu: "Mvu") -> tuple[MemoryShape, ...]:

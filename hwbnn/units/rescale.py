@@ -125,7 +125,7 @@ class Rescale(Unit):
         for shape in self.memory_shapes():
             lanes += cost.table(shape, family)
         control = Resources(lut=2 + 2 * folds, ff=3 + folds)
-        return sum((self._lane(family) for _ in range(self.pe)), lanes + control)
+        return sum([self._lane(family)] * self.pe, lanes + control)
 
     def _lane(self, family: Family) -> Resources:
         """Fitted to Yosys: LUTs within 25 % in all on xc7, on ECP5 mostly; it has no DSPs there.

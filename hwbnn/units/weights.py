@@ -18,13 +18,18 @@ def shape(depth: int, lanes: int, bits: int, style: Style) -> MemoryShape:
 
     Style.STREAM: that of the words alone; there is no memory.
     """
+    style = chosen_style(depth, lanes * bits, style)
     if style is Style.STREAM:
         return MemoryShape("weights", depth, lanes, bits, style)
-    if style is Style.AUTO:
-        block = cost.prefers_block(depth, lanes * bits)
-        style = Style.BLOCK if block else Style.DISTRIBUTED
     rows = cost.rom_rows(depth, lanes * bits) if style is Style.BLOCK else depth
     return MemoryShape("weights", rows, -(-depth // rows) * lanes, bits, style)
+
+
+def chosen_style(depth: int, width: int, style: Style) -> Style:
+    """Return the style of a memory of weights, chosen if it is AUTO."""
+    if style is not Style.AUTO:
+        return style
+    return Style.BLOCK if cost.prefers_block(depth, width) else Style.DISTRIBUTED
 
 
 def memory(words: IntArray, shape: MemoryShape) -> Memory:
