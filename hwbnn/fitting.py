@@ -9,12 +9,14 @@ from hwbnn.ir.design import Design
 from hwbnn.passes import adapt
 from hwbnn.passes.fit import Searched
 from hwbnn.passes.refit import fit_sized
-from hwbnn.passes.size_fifos import EFFORT, Sizing, size
+from hwbnn.passes.size_fifos import Sizing, size
 from hwbnn.passes.stream_weights import WeightMemory, pace
 from hwbnn.passes.ultra_ram import in_ultra_ram
 
 
-def sized(design: Design, board: Board, memory: WeightMemory, *, effort: int = EFFORT) -> Sizing:
+def sized(
+    design: Design, board: Board, memory: WeightMemory, *, effort: int | None = None
+) -> Sizing:
     """Return a folded design, adapted and sized, not yet in UltraRAM."""
     adapted = pace(adapt(design), memory)
     return size(adapted, family=board.cost_family, effort=effort)

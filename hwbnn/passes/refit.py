@@ -15,12 +15,12 @@ from hwbnn.passes.choice_costs import reckon
 from hwbnn.passes.fit import MisfitError, Searched, UnreachableTargetError, amounts
 from hwbnn.passes.held import found
 from hwbnn.passes.search_space import in_parts
-from hwbnn.passes.size_fifos import EFFORT, Sizing
+from hwbnn.passes.size_fifos import QUICK, Sizing
 
-EFFORTS = (EFFORT, *(EFFORT // 4,) * 4)  # of sizing, round by round
+ROUNDS = 5
 NAMED = 3  # of the largest layers and FIFOs
 
-Size = Callable[[Design, int], Sizing]  # of a folded design, not yet adapted, with an effort
+Size = Callable[[Design, int | None], Sizing]  # of a folded design, not yet adapted; an effort
 Settle = Callable[[Design], Design]  # of a sized design: what goes to other memories
 Cost = Callable[[Design], Resources]
 
@@ -41,14 +41,18 @@ def fit_sized(
     """
     first: str = ""  # what is too large where it was asked for
     unreachable: UnreachableTargetError | None = None
-    for effort in EFFORTS:
-        sizing = size(searched.design, effort)
+    for _ in range(ROUNDS):
+        sizing = size(searched.design, QUICK)
         settled = replace(sizing, design=settle(sizing.design))
         whole = cost(settled.design)
         if whole.within(limit):
             if unreachable is not None:
                 raise _slower(unreachable, searched, first)
-            return searched, settled
+            if not settled.hasty:
+                return searched, settled
+            best = size(searched.design, None)
+            best = replace(best, design=settle(best.design))
+            return searched, best if cost(best.design).within(limit) else settled
         first = first or _too_large(settled.design, whole, limit, family)
         held = found(sizing.design, searched.given, family)
         besides = cost(sizing.design).less(reckon(searched.design, held, family=family))

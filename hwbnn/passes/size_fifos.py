@@ -18,7 +18,8 @@ from hwbnn.sim.paced import Paced
 from hwbnn.sim.schedule import schedule
 
 EFFORT = 250_000_000  # firings that are simulated; about four seconds
-EFFORT_FRAMES = 100  # simulated of a design whose frames are long
+QUICK = EFFORT // 8  # the even pace, and what little more is found at once
+EFFORT_FRAMES = 100  # that EFFORT must be, to be worth its time
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +27,15 @@ class Sizing:
     """A design with its FIFOs and window buffers sized, and how good that is.
 
     bits: of the memories, each of the depth that it really has. bound: bits that every design of
-    the same speed needs at least, proved. simulations: depths that were tried.
+    the same speed needs at least, proved. simulations: depths that were tried. hasty: more effort
+    was worth its time, and may find fewer bits.
     """
 
     design: Design
     bits: int
     bound: int
     simulations: int
+    hasty: bool = False
 
     @property
     def optimal(self) -> bool:
@@ -51,7 +54,7 @@ def size(design: Design, *, family: Family = Family.XC7, effort: int | None = No
     Full speed: a frame every `design.bound` cycles. Counted are the bits of the memories, 32 words
     of LUTs or 512 of block RAM at a time (ECP5: 16, 512); of equal ones the cheaper by the model.
     In its memory a FIFO is as shallow as full speed allows. `effort`, in firings that are
-    simulated, limits the search.
+    simulated, limits the search; without, it is QUICK for designs whose frames are long.
     """
     inner = without_sources(design)
     if len(inner.instances) == len(design.instances):
@@ -66,7 +69,8 @@ def size(design: Design, *, family: Family = Family.XC7, effort: int | None = No
 
 def _size(design: Design, family: Family, effort: int | None) -> Sizing:
     paced = Paced(design, design.bound)
-    effort = max(EFFORT, EFFORT_FRAMES * paced.frame) if effort is None else effort
+    worth = EFFORT if EFFORT_FRAMES * paced.frame <= EFFORT else QUICK
+    effort = worth if effort is None else effort
     steps = _steps(design, family)
     search = CutSearch(paced, steps, enough=even_depths(design), effort=effort)
     found = search.run()
@@ -77,7 +81,9 @@ def _size(design: Design, family: Family, effort: int | None) -> Sizing:
     pairs = zip(steps, depths, strict=True)
     least = [next(step for step in choices if step.depth >= depth) for choices, depth in pairs]
     sized = with_choice(design, [int(depth) for depth in depths], [step.storage for step in least])
-    return Sizing(sized, sum(step.bits for step in least), found.bound, paced.simulations)
+    bits = sum(step.bits for step in least)
+    hasty = effort < worth and bits > found.bound
+    return Sizing(sized, bits, found.bound, paced.simulations, hasty)
 
 
 def with_depths(design: Design, depths: dict[str, int], *, family: Family = Family.XC7) -> Design:

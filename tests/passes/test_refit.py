@@ -21,13 +21,13 @@ from tests.graphs import binary_mlp
 XC7 = Family.XC7
 PYNQ = find_board("pynq-z2").limit
 
-Size = Callable[[Design, int], Sizing]
+Size = Callable[[Design, int | None], Sizing]
 
 
 def deepened(names: int, depth: int) -> Size:
     """Size FIFOs, then make the last ones deeper: what only a simulation could know."""
 
-    def sized(design: Design, effort: int) -> Sizing:
+    def sized(design: Design, effort: int | None) -> Sizing:
         found = size(adapt(design), family=XC7, effort=effort)
         last = [edge.name for edge in found.design.edges[-names:]]
         return replace(
