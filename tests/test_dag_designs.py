@@ -42,6 +42,7 @@ SAMPLE = (4, 7, 10, 21, 24)  # small ones; between them every unit and a deadloc
 MANY = tuple(range(24))
 
 
+@pytest.mark.slow
 def test_rtl_engine_and_integers_agree() -> None:
     jobs = [job(with_random_fifos(dag(seed), seed), seed) for seed in SAMPLE]
     jobs += [job(size(dag(seed)).design, seed) for seed in SAMPLE]

@@ -142,6 +142,7 @@ def test_synthesis_counts_the_link_with_its_layer(small_model: Path, tmp_path: P
 # ---- whose weights are loaded --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_search_takes_ultra_ram_where_it_is_cheaper() -> None:
     design = lower(binary_mlp((256, 512, 512, 10)))
     limit = Resources(lut=6000, ff=24000, bram=8, dsp=10, uram=40)

@@ -23,6 +23,7 @@ from hwbnn.deploy.runtime.target import Target
 from hwbnn.deploy.runtime.uart import UartBackEnd
 from tests.deploy.packages import small_uart
 from tests.deploy.uart_board import BAUD, Clock, Faults, Line, UartBoard
+from tests.quick import quick
 
 IN = 24
 RATE = 1 / 1000  # of a fault, per byte
@@ -89,7 +90,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("where", ["down", "up", "both"])
+@pytest.mark.parametrize("where", quick(["both", "down", "up"], first=1))
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
 def test_faults_cost_time_and_nothing_else(clock, faults, where):
     given = {"both": {"down": faults, "up": faults}}.get(where, {where: faults})

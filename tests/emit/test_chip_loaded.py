@@ -53,6 +53,7 @@ def test_the_loader_is_the_last_of_the_readers() -> None:
     assert ".Loader(1'b1)" in text and ".load_rst_ni(weight_enable[1])," in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", [True, False])
 def test_chip_has_no_warning(streams: bool) -> None:
     sources = chip(streams=streams).files | models() | FileSet.of({"cells.sv": CELLS})

@@ -58,6 +58,7 @@ def test_files(board: str) -> None:
         assert "CONFIG.PSU__SAXIGP4__DATA_WIDTH {128}" in config and "GP5" not in config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("board", BOARDS)
 def test_chip_has_no_warning(board: str) -> None:
     verilator.lint(chip(board).files | models() | FileSet.of({"cells.sv": CELLS}), top="chip")

@@ -115,7 +115,7 @@ def test_folding_file_round_trip() -> None:
         ("[layers.fc0]\npe = 'x'", "f.toml: layers.fc0.pe must be a whole number, not 'x'"),
         (
             "[layers.fc0]\nweights = 'uram'",
-            "must be one of auto, distributed, block, stream, not uram",
+            "must be one of auto, distributed, block, ultra, stream, not uram",
         ),
         (
             "[layers.fc0]\nmultipliers = 'x'",

@@ -21,6 +21,7 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.mark.slow
 def test_regularizers_pull_weights_to_alpha():
     share = {
         regularizer: share_near_alpha(
@@ -32,6 +33,7 @@ def test_regularizers_pull_weights_to_alpha():
     assert share["R2"] > 3.0 * share["none"]
 
 
+@pytest.mark.slow
 def test_regularizer_of_fixed_scales_pulls_weights_to_one():
     shares = [
         share_near_alpha(
@@ -43,6 +45,7 @@ def test_regularizer_of_fixed_scales_pulls_weights_to_one():
     assert shares[1] > 2.0 * shares[0]
 
 
+@pytest.mark.slow
 def test_swish_sign_learns_at_least_as_htanh():
     swish, htanh = (
         fit(method("bnn+", backward=backward))[1][-8:] for backward in ("swish", "htanh")

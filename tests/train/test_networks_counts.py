@@ -162,6 +162,7 @@ def test_depth_for_width_keeps_the_weights() -> None:
     assert max(counts) < 1.12 * min(counts)
 
 
+@pytest.mark.slow
 def test_binary_downsampling_leaves_two_multi_bit_layers() -> None:
     net = replace(RESNETES[0], downsample=Downsample.BINARY, width=1 / 8)
     layers = macs(net.build(method("ste"), (3, 32, 32), 10), (3, 32, 32))
@@ -175,6 +176,7 @@ def test_trained_thresholds_are_not_the_networks_parameters() -> None:
     assert count_parameters(shifted) == count_parameters(plain)
 
 
+@pytest.mark.slow
 def test_a_mean_of_bits_is_no_bit() -> None:
     how = method("ste")
     quantizer = network("cnn-w1a1", how=how).features[5]
