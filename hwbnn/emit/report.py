@@ -338,7 +338,9 @@ def _bottleneck(findings: Findings, design: Design, speed: Performance, bounds: 
     else:
         relief = _relief(findings, design, speed.bottleneck)
         found["relief"] = relief
-        found["text"] = _advice(speed.bottleneck, design[speed.bottleneck], relief)
+        others = [i for i in design.instances if i.name != speed.bottleneck]
+        alike = sum(i.unit.cycles == design.bound for i in others)
+        found["text"] = _advice(speed.bottleneck, design[speed.bottleneck], relief, alike)
     return found
 
 
@@ -374,11 +376,17 @@ def _cost_key(unit: Unit, folding: Folding, board: Board) -> tuple[float, float,
     return cost.lut, cost.bram, folding.pe * folding.simd
 
 
-def _advice(name: str, unit: Unit, relief: Json | None) -> str:
+def _advice(name: str, unit: Unit, relief: Json | None, alike: int) -> str:
+    """Say what is slowest, and what would relieve it; alike: other units that are as slow."""
+    takes = f"{name} takes {unit.cycles:,} cycles"
+    if alike:
+        takes += f", as {'does one other unit' if alike == 1 else f'do {alike} others'}"
     if relief is None:
-        return f"{name} takes {unit.cycles} cycles and is fully unrolled: nothing is faster."
-    return (
-        f"{name} takes {unit.cycles} cycles. PE {relief['pe']}, SIMD {relief['simd']} instead of "
-        f"{unit.folding.pe}, {unit.folding.simd} takes {relief['cycles']}, for "
-        f"{relief['lut_more']:+,.0f} LUTs: {relief['frames_per_second']['value']:,.0f} frames/s."
+        return f"{takes}, and is fully unrolled: nothing is faster."
+    change = (
+        f"{takes}. PE {relief['pe']}, SIMD {relief['simd']} instead of {unit.folding.pe}, "
+        f"{unit.folding.simd} takes {relief['cycles']:,}, for {relief['lut_more']:+,.0f} LUTs"
     )
+    if alike:
+        return f"{change}; the frame rate rises when all of them are faster."
+    return f"{change}: {relief['frames_per_second']['value']:,.0f} frames/s."

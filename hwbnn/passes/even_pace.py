@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import csr_array
 
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
@@ -63,6 +61,11 @@ def _channels(plan: Schedule) -> list[_Channel]:
 
 def _apart(channels: list[_Channel], count: int, after: Times, rates: Times) -> Times:
     """Return how long after its writer each channel's reader begins: the fewest bits wait."""
+    if len(channels) == count - 1:  # no branches meet: every reader begins as early as it may
+        return after
+    from scipy.optimize import linprog  # takes half a second, which most designs spare
+    from scipy.sparse import csr_array
+
     ends = np.array([(channel.writer, channel.reader) for channel in channels])
     cost = np.zeros(count)
     np.add.at(cost, ends[:, 1], rates)
