@@ -177,7 +177,7 @@ def _choices(
     return tuple(
         Choice(cycles, Knobs(folding.pe, folding.simd, weight_style=style, multipliers=multiplier))
         for folding, cycles in kept.items()
-        for style in (*styles, *(loaded if unit.worth_loading(folding) else ()))
+        for style in (*styles, *(loaded if ultra and unit.worth_loading(folding) else ()))
         for multiplier in multipliers
     )
 
