@@ -21,6 +21,7 @@ from hwbnn.passes.priced import Settled, Task, settle
 from hwbnn.passes.search_space import Choice, in_parts, prices
 
 STRETCH = 1.5  # of cycles, in which foldings are looked at together
+NEAR = 1.15  # likewise, from a pace that was nearly right
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,19 @@ class Branches:
             return _misfit(network, settled)
         return self._branched(network, settled.picks, task, settled.bound, None)
 
-    def fastest(self, floor: int, room: Resources) -> Branched | Misfit:
+    def fastest(
+        self, floor: int, room: Resources, *, after: Branched | None = None
+    ) -> Branched | Misfit:
         """Return the fastest folding found that fits the room, and of its pace the cheapest.
 
         Nothing faster than `floor` is looked for. First among the foldings that divide, stretch by
-        stretch of cycles, to know which choices are worth a look at all.
+        stretch of cycles, to know which choices are worth a look at all. after: what was found
+        before, in a larger room: nothing faster is looked for again, and what it proves stays.
         """
-        ends = _stretches(floor, self._costs.slowest)
+        if after is None:
+            ends = _stretches(floor, self._costs.slowest, STRETCH)
+        else:
+            ends = _stretches(max(floor, after.cycles), self._costs.slowest, NEAR)
         place, rough = self._rough(ends, room)
         network = self._costs.network(*ends[place : place + 2])
         found = self._paces(network, ends[place], room)
@@ -120,15 +127,16 @@ class Branches:
             if faster.picks is not None:
                 network, found = wider, faster
             found = replace(found, least=faster.least, proved=faster.proved)
+        proved = found.proved if after is None else after.bound.cycles
         task = self._task(found.pace, room)
         settled = settle(network, task)
         picks = found.picks if settled.picks is None else settled.picks
         if picks is not None:
-            return self._branched(network, picks, task, settled.bound, found.proved)
+            return self._branched(network, picks, task, settled.bound, proved)
         coarse, picks = rough
         if picks is None:
             return _misfit(network, settled)
-        return self._branched(coarse, picks, task, settled.bound, found.proved)
+        return self._branched(coarse, picks, task, settled.bound, proved)
 
     def _task(self, target: int, room: Resources) -> Task:
         parts = np.minimum(np.array(in_parts(room)), self._limit)
@@ -181,11 +189,11 @@ class Branches:
         return Branched(network.knobs(picks), network.cycles(picks), parts, proof)
 
 
-def _stretches(floor: int, slowest: int) -> list[int]:
+def _stretches(floor: int, slowest: int, times: float) -> list[int]:
     """Return the ends of stretches of cycles, from the floor to the slowest; two at the least."""
     ends = [floor]
     while ends[-1] < slowest:
-        ends.append(max(ends[-1] + 1, int(ends[-1] * STRETCH)))
+        ends.append(max(ends[-1] + 1, int(ends[-1] * times)))
     return [*ends[:-1], max(slowest, ends[-1])] if len(ends) > 1 else [floor, floor]
 
 

@@ -229,21 +229,28 @@ def _cheapest(task: _Task, fast: _Task, room: Resources) -> Searched:
     )
 
 
-def _fastest(task: _Task, room: Resources, *, reason: str) -> Searched:
-    def again(other: Resources, held: Held) -> Searched:
-        return _fastest(task.that_hold(held), other, reason=reason)
-
+def _fastest(
+    task: _Task, room: Resources, *, reason: str, after: Branched | None = None
+) -> Searched:
     if is_chain(task.design):
-        return _fastest_chain(task, room, reason, again)
-    found = task.branches.fastest(task.floor, room)
+        return _fastest_chain(task, room, reason)
+    found = task.branches.fastest(task.floor, room, after=after)
     if isinstance(found, Misfit):
         costs = _unit_costs(folded(task.design, found.knobs), task.family)
         raise MisfitError(_too_large(task.design, found.cost, costs, room))
+
+    def again(other: Resources, held: Held) -> Searched:
+        return _fastest(task.that_hold(held), other, reason=reason, after=found)
+
     return _branched(task, found, room, again)
 
 
-def _fastest_chain(task: _Task, room: Resources, reason: str, again: Again) -> Searched:
+def _fastest_chain(task: _Task, room: Resources, reason: str) -> Searched:
     """Double the cycles until something fits; then search among the numbers that may be fewer."""
+
+    def again(other: Resources, held: Held) -> Searched:
+        return _fastest(task.that_hold(held), other, reason=reason)
+
     target, failed = task.floor, 0
     while (found := _search(task, target, room)) is None:
         if target >= task.space.slowest:
