@@ -248,7 +248,7 @@ def test_target_frames_a_second_is_met_by_the_fewest_cycles_needed(config: Build
     assert result.performance.period <= result.clock_mhz * 1e6 / 3e6
     proof = report_of(result)["folding"]
     assert proof["target"] == int(result.clock_mhz / 3)
-    assert "none of at most 33 cycles a frame takes a smaller share" in proof["text"]
+    assert "none of at most 33 cycles a frame takes less of the board" in proof["text"]
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), 2e8])
