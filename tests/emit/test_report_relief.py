@@ -29,7 +29,9 @@ def told(design: Design, *, left: Resources) -> str:
 
 def test_the_price_names_what_changes(design: Design) -> None:
     room = Resources(lut=1000, ff=1000, uram=1)
-    faster = "PE 4, SIMD 32 instead of 1, 64 takes 128, for +44 LUTs, +1 UltraRAM: 781,250 frames/s."
+    faster = (
+        "PE 4, SIMD 32 instead of 1, 64 takes 128, for +44 LUTs, +1 UltraRAM: 781,250 frames/s."
+    )
     assert told(design, left=room) == f"fc0 takes 256 cycles. {faster}"
 
 
