@@ -204,6 +204,7 @@ def test_report_names_memories_and_bytes() -> None:
     assert (dense["layer"], dense["columns"], dense["uram"]) == ("fc0", dense["words"], 1)
     assert found["columns"] == conv["columns"] + dense["columns"]
     assert found["image_bytes"] == 16 * found["columns"]
+    assert "the project is for RTL alone; with --backend hls" in found["text"]
     assert found["text"].startswith("The weights of 2 layers lie in 3 UltraRAMs (conv1, fc0)")
 
 

@@ -64,7 +64,9 @@ def loaded_weights(design: Design) -> dict[str, Any]:
     text = (
         f"The weights of {_counted(layers)} lie in {blocks} UltraRAM{'' if blocks == 1 else 's'} "
         f"({names}), which no bitstream fills: {image.words:,} columns of {image.word_bits} bits, "
-        f"an image of {len(image.data):,} bytes, are loaded once before the first frame."
+        f"an image of {len(image.data):,} bytes, are loaded once before the first frame. "
+        "HLS does not load them: the project is for RTL alone; with --backend hls the search of "
+        "foldings does without."
     )
     return {
         "layers": layers,
@@ -93,7 +95,7 @@ def _text(layers: list[dict[str, Any]], total: float, peak: float) -> str:
     return (
         f"The weights of {_counted(layers)} do not lie in the chip but come from memory: {each}; "
         f"{total / peak:.1%} of the memory's peak, of which {MEMORY_SHARE:.0%} are reckoned with, "
-        "frames included."
+        "frames included. HLS does not take them: the project is for RTL alone."
     )
 
 
