@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import signal
 import struct
 import subprocess
@@ -31,6 +32,7 @@ from tests import bad_models
 from tests.conftest import Ran
 
 Run = Callable[..., Ran]
+ROOT = Path(__file__).parents[1]
 BUILD_TIMEOUT = 120
 
 
@@ -78,6 +80,16 @@ def test_a_build_multiplies_in_one_thread_unless_the_user_says_otherwise(
     process.settle()
     gc.set_threshold(*before)
     assert os.environ["OPENBLAS_NUM_THREADS"] == threads
+
+
+def test_every_json_is_explained():
+    page = (ROOT / "docs/report.md").read_text(encoding="utf-8")
+    sources = (ROOT / "hwbnn/cli").glob("*.py")
+    schemas = {
+        name for file in sources for name in re.findall(r'"(hwbnn/[a-z]+@\d)"', file.read_text())
+    }
+    assert len(schemas) > 8
+    assert {name for name in schemas if f"`{name}`" not in page} == set()
 
 
 def test_version(hwbnn: Run):
