@@ -3,8 +3,10 @@
 
 import json
 from collections.abc import Callable
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from hwbnn.board import (
     DEVICES,
@@ -19,6 +21,7 @@ from hwbnn.board import (
     parse_board,
 )
 from hwbnn.cli import lists
+from hwbnn.cli.tables import boards_table
 from hwbnn.errors import ConfigError
 from hwbnn.ir.unit import Family
 from hwbnn.resources import Room, read_text
@@ -151,6 +154,17 @@ def test_all_are_listed(hwbnn: Run):
         assert f"{board.resources.lut:,}" in row
     listed = hwbnn("boards", "--json").json["boards"]
     assert [json.loads(board.model_dump_json(by_alias=True)) for board in ALL.values()] == listed
+
+
+def test_all_are_shown_whole_on_a_narrow_terminal():
+    found = list(ALL.values())
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(boards_table(found))
+    lines = console.export_text().splitlines()
+    for board in found:
+        (line,) = (line for line in lines if line.startswith(f"{board.id} "))
+        assert line.endswith(f" {board.link.kind} {board.data.bits}")
+        assert (f" {board.resources.uram} " in line) == (board.resources.uram > 0)
 
 
 @every_board

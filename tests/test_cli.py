@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import signal
 import struct
 import subprocess
@@ -31,7 +32,18 @@ from tests import bad_models
 from tests.conftest import Ran
 
 Run = Callable[..., Ran]
+ROOT = Path(__file__).parents[1]
 BUILD_TIMEOUT = 120
+
+
+HEAVY = {"numpy", "onnx", "numba", "qonnx", "torch"}
+
+
+def loaded(module: str) -> set[str]:
+    """Names of all modules that the import of one brings."""
+    code = f"import sys; import {module}; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(ran.stdout.split())
 
 
 def tree(folder: Path) -> list[str]:
@@ -52,12 +64,11 @@ def test_help_names_every_command_and_the_exit_statuses(hwbnn: Run):
 
 
 def test_help_loads_nothing_heavy():
-    code = (
-        "import sys; import hwbnn.cli.app; "
-        "print([m for m in ('numpy', 'onnx', 'numba', 'qonnx', 'torch') if m in sys.modules])"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"
+    assert loaded("hwbnn.cli.app") & HEAVY == set()
+
+
+def test_boards_are_listed_without_the_compiler():
+    assert loaded("hwbnn.cli.lists") & HEAVY <= {"numpy"}
 
 
 @pytest.mark.parametrize(("given", "threads"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")])
@@ -69,6 +80,16 @@ def test_a_build_multiplies_in_one_thread_unless_the_user_says_otherwise(
     process.settle()
     gc.set_threshold(*before)
     assert os.environ["OPENBLAS_NUM_THREADS"] == threads
+
+
+def test_every_json_is_explained():
+    page = (ROOT / "docs/report.md").read_text(encoding="utf-8")
+    sources = (ROOT / "hwbnn/cli").glob("*.py")
+    schemas = {
+        name for file in sources for name in re.findall(r'"(hwbnn/[a-z]+@\d)"', file.read_text())
+    }
+    assert len(schemas) > 8
+    assert {name for name in schemas if f"`{name}`" not in page} == set()
 
 
 def test_version(hwbnn: Run):

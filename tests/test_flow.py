@@ -196,8 +196,16 @@ def test_ultra_ram_stands_in_the_report_where_the_board_has_any(
         assert any("URAM" in line for line in shown(report)) == (blocks > 0)
 
 
-def shown(report: Json) -> list[str]:
-    console = Console(width=120, record=True, file=StringIO())
+def test_a_narrow_terminal_cuts_no_name_and_no_share(config: BuildConfig) -> None:
+    report = report_of(build(replace(config, until=Step.FOLD)))
+    report["layers"][0]["name"] = "a_name_that_is_longer_than_others"
+    text = "\n".join(shown(report, width=64))
+    assert "…" not in text
+    assert text.count("%") >= len(report["layers"])
+
+
+def shown(report: Json, *, width: int = 120) -> list[str]:
+    console = Console(width=width, record=True, file=StringIO())
     console.print(report_tables(report))
     return console.export_text().splitlines()
 
@@ -248,7 +256,7 @@ def test_target_frames_a_second_is_met_by_the_fewest_cycles_needed(config: Build
     assert result.performance.period <= result.clock_mhz * 1e6 / 3e6
     proof = report_of(result)["folding"]
     assert proof["target"] == int(result.clock_mhz / 3)
-    assert "none of at most 33 cycles a frame takes a smaller share" in proof["text"]
+    assert "none of at most 33 cycles a frame takes less of the board" in proof["text"]
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), 2e8])

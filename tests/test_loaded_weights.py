@@ -115,7 +115,7 @@ def test_a_build_with_a_folding_file_that_loads(small_model: Path, tmp_path: Pat
     )
     assert report["loaded_weights"]["image_bytes"] == 16 * layer["columns"] == 128
     assert 'weights = "ultra"' in files.text("folding.toml")
-    assert "UltraRAMs (Gemm_9)" in files.text("report.html")
+    assert "The weights of 1 layer lie in 1 UltraRAM (Gemm_9)" in files.text("report.html")
     assert "hls/README.md" not in files.files
     assert "load_data_i" in files.text("rtl/xc7/tiny.sv")
     assert prove(result, Proof.COSIM, work=tmp_path).cosimulated is not None
@@ -204,7 +204,8 @@ def test_report_names_memories_and_bytes() -> None:
     assert (dense["layer"], dense["columns"], dense["uram"]) == ("fc0", dense["words"], 1)
     assert found["columns"] == conv["columns"] + dense["columns"]
     assert found["image_bytes"] == 16 * found["columns"]
-    assert "3 UltraRAMs (conv1, fc0)" in found["text"]
+    assert "the project is for RTL alone; with --backend hls" in found["text"]
+    assert found["text"].startswith("The weights of 2 layers lie in 3 UltraRAMs (conv1, fc0)")
 
 
 def test_what_cannot_be_loaded_is_refused() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from hwbnn.board import boards as all_boards
 from hwbnn.board import find_board
 from hwbnn.cli import screen, tables
-from hwbnn.tools import doctor as tools_doctor
 
 
 def boards(name: str | None, *, boards_dir: Path | None, as_json: bool) -> None:
@@ -24,6 +23,8 @@ def boards(name: str | None, *, boards_dir: Path | None, as_json: bool) -> None:
 
 def doctor(*, as_json: bool) -> None:
     """Show which tools are here and work, and what can be done with them."""
+    from hwbnn.tools import doctor as tools_doctor  # with all the tools: boards need none
+
     checks = tools_doctor.doctor()
     flows = tools_doctor.flows(checks)
     if as_json:

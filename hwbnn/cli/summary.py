@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 ZOO = "zoo:"
 SCHEMA = "hwbnn/summary@1"
+COSTS = ("lut", "bram", "uram")  # UltraRAMs where the board has any
 UNITS = ((10**9, "G"), (10**6, "M"))
 
 
@@ -32,7 +34,9 @@ def summary(
     ],
     board: Annotated[
         str | None,
-        typer.Option("--board", "-b", help="Also cycles, LUT and BRAM, for the default folding."),
+        typer.Option(
+            "--board", "-b", help="Also cycles, LUT and memories, for the default folding."
+        ),
     ] = None,
     boards_dir: o.BoardsDir = None,
     method: Annotated[
@@ -44,7 +48,7 @@ def summary(
     classes: Annotated[int, typer.Option(min=1, help="Classes of a network by name.")] = 10,
     as_json: o.AsJson = False,
 ) -> None:
-    """Show layers, weights by bits, memory and MACs; with --board also cycles, LUT and BRAM."""
+    """Show layers, weights by bits, memory and MACs; with --board also cycles, LUT and memories."""
     costs: dict[str, dict[str, float]] = {}
     if model.startswith(ZOO) or Path(model).suffix == ".onnx" or Path(model).exists():
         if method is not None or image is not None:
@@ -91,13 +95,14 @@ def _of_file(
 
 
 def _costs(report: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Return cycles, LUT and BRAM by the layer that a unit is of; the slowest unit's cycles."""
+    """Return cycles and resources by the layer that a unit is of; the slowest unit's cycles."""
     costs: dict[str, dict[str, float]] = {}
+    kinds = [kind for kind in COSTS if kind in report["resources"]["board"]]
     for unit in report["layers"]:
-        entry = costs.setdefault(unit["origin"], {"cycles": 0, "lut": 0.0, "bram": 0.0})
+        entry = costs.setdefault(unit["origin"], {"cycles": 0, **dict.fromkeys(kinds, 0.0)})
         entry["cycles"] = max(entry["cycles"], unit["cycles"])
-        entry["lut"] += unit["resources"]["lut"]
-        entry["bram"] += unit["resources"]["bram"]
+        for kind in kinds:
+            entry[kind] += unit["resources"][kind]
     return costs
 
 
@@ -138,15 +143,16 @@ def _table(found: Summary, costs: dict[str, dict[str, float]]) -> RenderableType
     table.add_column("\nlayer", overflow="fold")
     headings = ["input\nbits", "\noutput", *(_weights_heading(bits) for bits in found.weights)]
     headings += ["memory\nkB", "binary\nMACs", "other\nMACs"]
-    headings += ["\ncycles", "\nLUT", "\nBRAM"] if costs else []
+    kinds = list(next(iter(costs.values()), {}))
+    headings += ["\ncycles" if kind == "cycles" else f"\n{kind.upper()}" for kind in kinds]
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in found.rows:
-        table.add_row(*_cells(row, tuple(found.weights)), *_cost_cells(costs, row.name))
+        table.add_row(*_cells(row, tuple(found.weights)), *_cost_cells(costs.get(row.name), kinds))
     table.add_section()
     counts = (f"{count:,}" for count in found.weights.values())
     macs = _short(found.binary_macs), _short(found.multi_bit_macs)
-    totals = (_total(costs, key) for key in ("cycles", "lut", "bram")) if costs else ()
+    totals = (_total(costs, kind) for kind in kinds)
     table.add_row("all", "", "", *counts, _kilobytes(found.memory_bits), *macs, *totals)
     thresholds = sum(row.thresholds for row in found.rows)
     text = (
@@ -177,20 +183,19 @@ def _cells(row: Row, widths: tuple[int, ...]) -> list[str]:
     ]
 
 
-def _cost_cells(costs: dict[str, dict[str, float]], name: str) -> list[str]:
-    if not costs:
-        return []
-    entry = costs.get(name)
+def _cost_cells(entry: dict[str, float] | None, kinds: Sequence[str]) -> list[str]:
     if entry is None:  # no unit of its own: the host's, or part of the next one
-        return ["", "", ""]
-    return [f"{entry['cycles']:,.0f}", f"{entry['lut']:,.0f}", f"{entry['bram']:g}"]
+        return [""] * len(kinds)
+    return [_count(entry[kind], kind) for kind in kinds]
 
 
-def _total(costs: dict[str, dict[str, float]], key: str) -> str:
-    values = [entry[key] for entry in costs.values()]
-    return (
-        f"{sum(values):g}" if key == "bram" else f"{(max if key == 'cycles' else sum)(values):,.0f}"
-    )
+def _total(costs: dict[str, dict[str, float]], kind: str) -> str:
+    values = [entry[kind] for entry in costs.values()]
+    return _count(max(values) if kind == "cycles" else sum(values), kind)
+
+
+def _count(value: float, kind: str) -> str:
+    return f"{value:,.0f}" if kind in ("cycles", "lut") else f"{value:g}"
 
 
 def _kilobytes(bits: int) -> str:

@@ -46,7 +46,10 @@ def empty_table(*columns: str, title: str | None = None) -> Table:
     for column in columns:
         text = column.startswith("<")
         table.add_column(
-            column.removeprefix("<"), justify="left" if text else "right", no_wrap=not text
+            column.removeprefix("<"),
+            justify="left" if text else "right",
+            no_wrap=not text,
+            overflow="fold",  # a name that must be typed is shown whole
         )
     return table
 
@@ -87,7 +90,7 @@ def _check_lines(report: Json) -> list[Text]:
 def _layers(report: Json) -> Table:
     resources, kinds = report["resources"], _kinds(report)
     table = empty_table(
-        "<layer", "<unit", "PE", "SIMD", "cycles", "<of slowest", *(k.upper() for k in kinds)
+        "<layer", "<unit", "PE", "SIMD", "cycles", "of slowest", *(k.upper() for k in kinds)
     )
     for layer in report["layers"]:
         slowest = layer["share"] >= 1
@@ -239,7 +242,10 @@ def inspection_tables(found: Inspection) -> RenderableType:
 
 def boards_table(found: Sequence[Board]) -> Table:
     """Return all boards, one a row."""
-    table = empty_table("<id", "<name", "<part", "LUT", "BRAM", "DSP", "MHz", "port")
+    table = empty_table("<id", "<name", "<part", "LUT", "BRAM", "URAM", "DSP", "MHz", "port")
+    table.padding = (0, 1, 0, 0)
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = max((len(board.id) for board in found), default=0)  # to be typed
     for board in found:
         counts = board.resources
         table.add_row(
@@ -248,9 +254,10 @@ def boards_table(found: Sequence[Board]) -> Table:
             board.part,
             number(counts.lut),
             f"{counts.bram}x{counts.bram_kbit}K",
+            str(counts.uram or ""),
             number(counts.dsp),
             f"{board.clocks.default_mhz:g}",
-            f"{board.data.bits} bit {board.link.kind}",
+            f"{board.link.kind} {board.data.bits}",
         )
     return table
 
@@ -263,6 +270,7 @@ def board_table(board: Board) -> RenderableType:
         values: dict[str, Any] = board.model_dump(mode="json")[section]
         for index, (key, value) in enumerate(values.items()):
             shown = f"{value:#x}" if key == "control_base" else f"{value}"
+            shown = ", ".join(value) if isinstance(value, list) else shown
             table.add_row(f"{section}.{key}", shown, Text(source if index == 0 else "", "dim"))
     return Group(Text(f"{board.name} ({board.id}): {board.part}, {board.family.value}"), table)
 

@@ -3,33 +3,24 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from enum import Enum
 from typing import Any, TypeAlias
 
 from hwbnn.board import Board
+from hwbnn.emit.figure import Origin, figure
 from hwbnn.emit.report_folding import FoldingBound, FoldingProof, folding_section
+from hwbnn.emit.report_relief import advice, relief
 from hwbnn.emit.report_weights import loaded_weights, streamed_weights
 from hwbnn.emit.roofline import ASSUMPTION, Limit, Roofline, roofline
 from hwbnn.emit.shell import monitor_cost, readers_cost, shell_cost
 from hwbnn.ir.design import Design, Edge, Instance
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.ops import Permute
-from hwbnn.ir.unit import KINDS, Folding, Resources, Style, Unit
+from hwbnn.ir.unit import KINDS, Resources, Style
 from hwbnn.sim.engine import Performance, Trace
 
 SCHEMA = "hwbnn/report@1"
 
 Json: TypeAlias = dict[str, Any]
-
-
-class Origin(Enum):
-    """How a figure was obtained (DESIGN 3.7)."""
-
-    MODELLED = "modelled"
-    COSIMULATED = "cosimulated"
-    SYNTHESISED = "synthesised"
-    ROUTED = "routed"
-    MEASURED = "measured on board"
 
 
 @dataclass(frozen=True)
@@ -140,7 +131,7 @@ def report(findings: Findings) -> Json:
     if findings.connections:
         found["connections"] = [_connections(each) for each in findings.connections]
     if findings.folding is not None:
-        found["folding"] = folding_section(findings.folding)
+        found["folding"] = folding_section(findings.folding, ultra=board.resources.uram > 0)
     if findings.fifo_sizing is not None:
         sizing = findings.fifo_sizing
         found["fifo_sizing"] = {**asdict(sizing), "text": _sizing_text(sizing)}
@@ -154,12 +145,6 @@ def report(findings: Findings) -> Json:
     if findings.routed is not None:
         found["routed"] = findings.routed
     return found
-
-
-def figure(value: float, unit: str, origin: Origin = Origin.MODELLED) -> Json:
-    """Return a figure as it stands in the report."""
-    exact = int(value) if value == int(value) else round(value, 6)
-    return {"value": exact, "unit": unit, "origin": origin.value}
 
 
 def _connections(found: Connections) -> Json:
@@ -245,8 +230,7 @@ def _fifo(edge: Edge, board: Board, trace: Trace | None) -> Json:
 
 def _resources(design: Design, board: Board, synthesised: Synthesised | None) -> Json:
     modelled = design.resources(board.cost_family)
-    shell = shell_cost(board) + monitor_cost(design, board.cost_family)
-    shell += readers_cost(design, board)
+    shell = _shell(design, board)
     fifos = sum((e.fifo.resources(board.cost_family) for e in design.edges), Resources())
     found: Json = {
         "modelled": _counts(modelled),
@@ -260,6 +244,12 @@ def _resources(design: Design, board: Board, synthesised: Synthesised | None) ->
     if synthesised is not None:
         found["synthesised"] = _counts(synthesised.total)
     return found
+
+
+def _shell(design: Design, board: Board) -> Resources:
+    """Return what the chip has besides the layers."""
+    link = shell_cost(board) + monitor_cost(design, board.cost_family)
+    return link + readers_cost(design, board)
 
 
 def _kinds(board: Board) -> list[str]:
@@ -336,57 +326,9 @@ def _bottleneck(findings: Findings, design: Design, speed: Performance, bounds: 
             "frame: fewer layers whose weights stream would help, or a larger board."
         )
     else:
-        relief = _relief(findings, design, speed.bottleneck)
-        found["relief"] = relief
-        others = [i for i in design.instances if i.name != speed.bottleneck]
-        alike = sum(i.unit.cycles == design.bound for i in others)
-        found["text"] = _advice(speed.bottleneck, design[speed.bottleneck], relief, alike)
+        board, name = findings.board, speed.bottleneck
+        used = design.resources(board.cost_family) + _shell(design, board)
+        found["relief"] = relief(design, name, board=board, used=used, clock_mhz=findings.clock_mhz)
+        alike = sum(i.unit.cycles == design.bound for i in design.instances if i.name != name)
+        found["text"] = advice(name, design[name], found["relief"], alike=alike)
     return found
-
-
-def _relief(findings: Findings, design: Design, name: str) -> Json | None:
-    """Return a faster folding of a layer, and what the whole design would then do.
-
-    It is the cheapest that halves the layer's cycles or comes down to the next slower layer.
-    """
-    unit, family = design[name], findings.board.cost_family
-    others = [i.unit.cycles for i in design.instances if i.name != name]
-    borders = [design.input.stream.beats, design.output.stream.beats]
-    goal = max([*others, *borders, -(-unit.cycles // 2)])
-    if goal >= unit.cycles:
-        goal = unit.cycles - 1
-    faster = [f for f in unit.foldings() if unit.fold(f).cycles <= goal]
-    if not faster:
-        return None
-    folding = min(faster, key=lambda f: _cost_key(unit, f, findings.board))
-    relieved = unit.fold(folding)
-    more = relieved.resources(family).lut - unit.resources(family).lut
-    bound = max([relieved.cycles, *others, *borders])
-    return {
-        "pe": folding.pe,
-        "simd": folding.simd,
-        "cycles": relieved.cycles,
-        "lut_more": round(more, 1),
-        "frames_per_second": figure(findings.clock_mhz * 1e6 / bound, "frames/s"),
-    }
-
-
-def _cost_key(unit: Unit, folding: Folding, board: Board) -> tuple[float, float, int]:
-    cost = unit.fold(folding).resources(board.cost_family)
-    return cost.lut, cost.bram, folding.pe * folding.simd
-
-
-def _advice(name: str, unit: Unit, relief: Json | None, alike: int) -> str:
-    """Say what is slowest, and what would relieve it; alike: other units that are as slow."""
-    takes = f"{name} takes {unit.cycles:,} cycles"
-    if alike:
-        takes += f", as {'does one other unit' if alike == 1 else f'do {alike} others'}"
-    if relief is None:
-        return f"{takes}, and is fully unrolled: nothing is faster."
-    change = (
-        f"{takes}. PE {relief['pe']}, SIMD {relief['simd']} instead of {unit.folding.pe}, "
-        f"{unit.folding.simd} takes {relief['cycles']:,}, for {relief['lut_more']:+,.0f} LUTs"
-    )
-    if alike:
-        return f"{change}; the frame rate rises when all of them are faster."
-    return f"{change}: {relief['frames_per_second']['value']:,.0f} frames/s."

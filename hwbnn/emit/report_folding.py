@@ -35,24 +35,25 @@ class FoldingBound:
     kept: str = ""
 
 
-def folding_section(proof: FoldingProof | FoldingBound) -> dict[str, Any]:
-    """Return the section: the figures, and what they say."""
-    text = _exact(proof) if isinstance(proof, FoldingProof) else _near(proof)
+def folding_section(proof: FoldingProof | FoldingBound, *, ultra: bool) -> dict[str, Any]:
+    """Return the section: the figures, and what they say; ultra: the board has UltraRAM."""
+    kinds = "LUTs, BRAMs, DSPs and UltraRAMs" if ultra else "LUTs, BRAMs and DSPs"
+    text = _exact(proof, kinds) if isinstance(proof, FoldingProof) else _near(proof, kinds)
     if proof.kept:
         text += f" For what sized FIFOs add, {proof.kept} were kept free."
     return {**asdict(proof), "text": text}
 
 
-def _exact(proof: FoldingProof) -> str:
+def _exact(proof: FoldingProof, kinds: str) -> str:
     return (
         f"Proved among {proof.choices:,} foldings of the layers, with every converter and FIFO "
-        f"between them: none of at most {proof.target:,} cycles a frame takes a smaller share of "
-        f"the board's limits (LUTs, BRAMs and DSPs together {proof.share:.1%}). "
+        f"between them: none of at most {proof.target:,} cycles a frame takes less of the "
+        f"board's limits (the shares of {kinds} add up to {proof.share:.1%}). "
         f"The target is {proof.target:,} cycles: {proof.reason}."
     )
 
 
-def _near(proof: FoldingBound) -> str:
+def _near(proof: FoldingBound, kinds: str) -> str:
     text = (
         f"Proved among {proof.choices:,} foldings of the layers, with every converter between them "
         "and FIFOs that hold what they are reckoned to where branches meet: "
@@ -66,8 +67,8 @@ def _near(proof: FoldingBound) -> str:
     more = proof.found / proof.share - 1 if proof.share > 0 else 0.0
     return text + (
         f"none of at most {proof.target:,} cycles that fits takes less than {proof.share:.1%} of "
-        f"the board's limits (LUTs, BRAMs and DSPs together; this one {proof.found:.1%} before "
-        f"its FIFOs are sized, {_within(more)})."
+        f"the board's limits (shares of {kinds} added up; this one {proof.found:.1%} "
+        f"before its FIFOs are sized, {_within(more)})."
     )
 
 

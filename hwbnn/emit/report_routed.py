@@ -4,7 +4,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hwbnn.emit.report import Json, Origin, figure
+from hwbnn.emit.figure import Origin, figure
+from hwbnn.emit.report import Json
 
 
 @dataclass(frozen=True)

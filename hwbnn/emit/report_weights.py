@@ -5,11 +5,10 @@ from itertools import zip_longest
 from typing import Any
 
 from hwbnn.board import MEMORY_SHARE, Board
+from hwbnn.emit.figure import figure
 from hwbnn.emit.weight_images import WeightImage, load_image, weight_images
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.ram import ultra_columns, ultra_ram
-
-MODELLED = "modelled"
 
 
 def streamed_weights(
@@ -29,7 +28,7 @@ def streamed_weights(
     total = sum(image.frame_bytes for image in images.values()) / period * clock_mhz
     return {
         "layers": layers,
-        "mb_s": _figure(total, "MB/s"),
+        "mb_s": figure(round(total, 3), "MB/s"),
         "share_of_peak": round(total / peak, 6),
         "peak_mb_s": peak,
         "limit": MEMORY_SHARE,
@@ -51,7 +50,7 @@ def _layer(
         "words": image.words,
         "words_a_frame": image.words_a_frame,
         "bytes_a_frame": image.frame_bytes,
-        "mb_s": _figure(mb_s, "MB/s"),
+        "mb_s": figure(round(mb_s, 3), "MB/s"),
         "share_of_peak": round(mb_s / peak, 6),
     }
 
@@ -63,9 +62,11 @@ def loaded_weights(design: Design) -> dict[str, Any]:
     blocks = sum(one["uram"] for one in layers)
     names = ", ".join(one["layer"] for one in layers)
     text = (
-        f"The weights of {len(layers)} layers lie in {blocks} UltraRAMs ({names}), which no "
-        f"bitstream fills: {image.words:,} columns of {image.word_bits} bits, an image of "
-        f"{len(image.data):,} bytes, are loaded once before the first frame."
+        f"The weights of {_counted(layers)} lie in {blocks} UltraRAM{'' if blocks == 1 else 's'} "
+        f"({names}), which no bitstream fills: {image.words:,} columns of {image.word_bits} bits, "
+        f"an image of {len(image.data):,} bytes, are loaded once before the first frame. "
+        "HLS does not load them: the project is for RTL alone; with --backend hls the search of "
+        "foldings does without."
     )
     return {
         "layers": layers,
@@ -89,14 +90,14 @@ def _memory(instance: Instance) -> dict[str, Any]:
     }
 
 
-def _figure(value: float, unit: str) -> dict[str, Any]:
-    return {"value": round(value, 3), "unit": unit, "origin": MODELLED}
-
-
 def _text(layers: list[dict[str, Any]], total: float, peak: float) -> str:
     each = ", ".join(f"{one['layer']} {one['mb_s']['value']:,.0f} MB/s" for one in layers)
     return (
-        f"The weights of {len(layers)} layers do not lie in the chip but come from memory: {each}; "
+        f"The weights of {_counted(layers)} do not lie in the chip but come from memory: {each}; "
         f"{total / peak:.1%} of the memory's peak, of which {MEMORY_SHARE:.0%} are reckoned with, "
-        "frames included."
+        "frames included. HLS does not take them: the project is for RTL alone."
     )
+
+
+def _counted(layers: list[dict[str, Any]]) -> str:
+    return "1 layer" if len(layers) == 1 else f"{len(layers)} layers"

@@ -82,6 +82,8 @@ def test_costs_on_a_board(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = shown("zoo:tfc-w1a1", "--board", "pynq-z2").splitlines()
     assert lines[2].split()[-3:] == ["cycles", "LUT", "BRAM"]
     assert max(map(len, lines)) <= 100
+    lines = shown("zoo:tfc-w1a1", "--board", "kv260").splitlines()
+    assert lines[2].split()[-4:] == ["cycles", "LUT", "BRAM", "URAM"]
 
 
 def test_of_a_network_by_name() -> None:
