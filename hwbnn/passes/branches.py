@@ -86,14 +86,17 @@ class Branches:
         self, design: Design, members: Members, *, held: Held, limit: Resources, family: Family
     ) -> None:
         self._costs = Costs(design, members, held=held, family=family, ultra=limit.uram > 0)
-        self._coarse = self._costs.of_some([_divisors(*pair) for pair in members])
+        fewest = max(min(choice.cycles for choice in found) for _, found in members)
+        self._whole = [_divisors(*pair, fewest=fewest) for pair in members]
+        self._coarse = self._costs.of_some(self._whole)
         self._price = prices(limit)
         self._limit = np.array(in_parts(limit))
 
     def that_hold(self, held: Held) -> "Branches":
         """Return the same choices with FIFOs that hold other shares of a frame."""
         other = copy(self)
-        other._costs, other._coarse = self._costs.that_hold(held), self._coarse.that_hold(held)
+        other._costs = self._costs.that_hold(held)
+        other._coarse = other._costs.of_some(self._whole)
         return other
 
     def cheapest(self, target: int, room: Resources) -> Branched | Misfit:
@@ -194,14 +197,16 @@ def _stretches(floor: int, slowest: int, times: float) -> list[int]:
     ends = [floor]
     while ends[-1] < slowest:
         ends.append(max(ends[-1] + 1, int(ends[-1] * times)))
-    return [*ends[:-1], max(slowest, ends[-1])] if len(ends) > 1 else [floor, floor]
+    return ends if len(ends) > 1 else [floor, floor]
 
 
-def _divisors(unit: Unit, choices: Sequence[Choice]) -> tuple[Unit, Sequence[Choice]]:
-    """Return the choices whose PE and SIMD divide; all, if there are none."""
+def _divisors(
+    unit: Unit, choices: Sequence[Choice], *, fewest: int
+) -> tuple[Unit, Sequence[Choice]]:
+    """Return the choices whose PE and SIMD divide; all, if none of at most `fewest` cycles does."""
     whole = {(folding.pe, folding.simd) for folding in unit.foldings()}
     found = tuple(c for c in choices if (c.knobs.pe, c.knobs.simd) in whole)
-    return unit, found or choices
+    return unit, found if any(choice.cycles <= fewest for choice in found) else choices
 
 
 def _misfit(network: Network, settled: Settled) -> Misfit:

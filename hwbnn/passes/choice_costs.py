@@ -81,7 +81,9 @@ class Costs:
         """Return the network of the choices for designs of `low` to `high` cycles.
 
         Left out is what is so much faster than the fastest of them that it is only dearer: HASTE.
+        Designs need be no slower than the slowest choice.
         """
+        low = min(low, self.slowest)
         faces, ports = zip(
             *(self._face(i, low, high) for i in range(len(self._members))), strict=True
         )
