@@ -28,7 +28,7 @@ from hwbnn.passes.search_space import (
 Ports = tuple[Stream, ...]
 Parts = tuple[int, ...]
 Members = Sequence[tuple[Unit, Sequence[Choice]]]
-WEIGHTY_HASTE = 1.5  # HASTE of a unit with weights, whose cost rises with its speed
+WEIGHTY_HASTE = 1.5  # HASTE of a unit with weights, whose cost mostly rises with its speed
 
 
 class Costs:
@@ -77,16 +77,14 @@ class Costs:
         """Most cycles of a choice."""
         return max(choices[-1].cycles for _, choices in self._members)
 
-    def network(self, low: int, high: int) -> Network:
+    def network(self, low: int, high: int, *, weighty: float = WEIGHTY_HASTE) -> Network:
         """Return the network of the choices for designs of `low` to `high` cycles.
 
-        Left out is what is so much faster than the fastest of them that it is only dearer: HASTE.
-        Designs need be no slower than the slowest choice.
+        Left out is what is so much faster than the fastest of them that it is only dearer: HASTE,
+        and `weighty` of a unit with weights. Designs need be no slower than the slowest choice.
         """
-        low = min(low, self.slowest)
-        faces, ports = zip(
-            *(self._face(i, low, high) for i in range(len(self._members))), strict=True
-        )
+        low, units = min(low, self.slowest), range(len(self._members))
+        faces, ports = zip(*(self._face(i, low, high, weighty) for i in units), strict=True)
         links, between = [], []
         for edge in self.design.edges:
             if edge.producer is None or edge.consumer is None:
@@ -99,10 +97,10 @@ class Costs:
         return Network(faces, tuple(links), tuple(between))
 
     def _face(
-        self, index: int, low: int, high: int
+        self, index: int, low: int, high: int, weighty: float
     ) -> tuple[Face, tuple[list[Ports], list[Ports]]]:
         unit, members = self._members[index]
-        haste = HASTE if unit.knobs.weight_style is None else WEIGHTY_HASTE
+        haste = HASTE if unit.knobs.weight_style is None else weighty
         enough = [choice.cycles for choice in members if choice.cycles <= low]
         least = min(low / haste, max(enough, default=0))
         rows = [
