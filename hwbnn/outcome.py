@@ -61,6 +61,7 @@ def _folding_proof(result: flow.BuildResult) -> FoldingProof | FoldingBound | No
         found=bound.found,
         now=found.cycles,
         choices=bound.choices,
+        reason=bound.reason,
         kept=kept,
     )
 

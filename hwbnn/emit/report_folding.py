@@ -32,6 +32,7 @@ class FoldingBound:
     found: float
     now: int
     choices: int
+    reason: str = ""
     kept: str = ""
 
 
@@ -55,21 +56,25 @@ def _exact(proof: FoldingProof, kinds: str) -> str:
 
 def _near(proof: FoldingBound, kinds: str) -> str:
     text = (
-        f"Proved among {proof.choices:,} foldings of the layers, with every converter between them "
-        "and FIFOs that hold what they are reckoned to where branches meet: "
+        f"Proved among {proof.choices:,} foldings of the layers, none much faster than need be, "
+        "with every converter between them and FIFOs that hold what they are reckoned to where "
+        "branches meet: "
     )
-    if proof.cycles is not None:
+    if proof.cycles is not None and not proof.reason:
         more = proof.now / proof.cycles - 1
         text += (
             f"none that fits takes fewer than {proof.cycles:,} cycles a frame (this one takes "
             f"{proof.now:,}, {_within(more)}), and "
         )
     more = proof.found / proof.share - 1 if proof.share > 0 else 0.0
-    return text + (
+    text += (
         f"none of at most {proof.target:,} cycles that fits takes less than {proof.share:.1%} of "
         f"the board's limits (shares of {kinds} added up; this one {proof.found:.1%} "
         f"before its FIFOs are sized, {_within(more)})."
     )
+    if proof.reason:
+        text += f" None of fewer cycles was looked for: {proof.reason}."
+    return text
 
 
 def _within(more: float) -> str:

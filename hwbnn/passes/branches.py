@@ -18,7 +18,7 @@ from hwbnn.passes.choice_costs import Costs, Members
 from hwbnn.passes.held import Held
 from hwbnn.passes.network import Network, Picks
 from hwbnn.passes.priced import Settled, Task, settle
-from hwbnn.passes.search_space import Choice, in_parts, prices
+from hwbnn.passes.search_space import HASTE, Choice, in_parts, prices
 
 STRETCH = 1.5  # of cycles, in which foldings are looked at together
 NEAR = 1.15  # likewise, from a pace that was nearly right
@@ -28,13 +28,15 @@ NEAR = 1.15  # likewise, from a pace that was nearly right
 class Bound:
     """What is proved of the choices in the search space, with converters and FIFOs.
 
-    FIFOs are counted as deep as the search reckons with: where branches meet, what they were found
-    to hold at another folding, else the least.
+    Of those that are not much faster than need be (choice_costs.py). FIFOs are counted as deep as
+    the search reckons with: where branches meet, what they are reckoned to hold, or were found to
+    at another folding; else the least.
 
-    cycles: no design of fewer fits the limits; None: a number of cycles was asked for. share: none
-    of at most `target` cycles that fits takes a smaller share of the limits on LUTs, block RAMs and
-    DSPs together; found: the share of the design that was found. choices: of units, whose cost was
-    worked out.
+    cycles: no design of fewer fits the limits, with FIFOs as they were reckoned at first; None: a
+    number of cycles was asked for. reason: why none of fewer was looked for, if none was. share:
+    none of at most `target` cycles that fits takes a smaller share of the limits on LUTs, block
+    RAMs and DSPs together; found: the share of the design that was found. choices: of units, whose
+    cost was worked out.
     """
 
     target: int
@@ -42,6 +44,7 @@ class Bound:
     share: float
     found: float
     choices: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,19 +89,23 @@ class Branches:
         self, design: Design, members: Members, *, held: Held, limit: Resources, family: Family
     ) -> None:
         self._costs = Costs(design, members, held=held, family=family, ultra=limit.uram > 0)
-        self._coarse = self._costs.of_some([_divisors(*pair) for pair in members])
+        fewest = max(min(choice.cycles for choice in found) for _, found in members)
+        self._whole = [_divisors(*pair, fewest=fewest) for pair in members]
+        self._coarse = self._costs.of_some(self._whole)
         self._price = prices(limit)
         self._limit = np.array(in_parts(limit))
 
     def that_hold(self, held: Held) -> "Branches":
         """Return the same choices with FIFOs that hold other shares of a frame."""
         other = copy(self)
-        other._costs, other._coarse = self._costs.that_hold(held), self._coarse.that_hold(held)
+        other._costs = self._costs.that_hold(held)
+        other._coarse = other._costs.of_some(self._whole)
         return other
 
     def cheapest(self, target: int, room: Resources) -> Branched | Misfit:
         """Return the cheapest folding found of at most `target` cycles that fits the room."""
-        network, task = self._costs.network(target, target), self._task(target, room)
+        network = self._costs.network(target, target, weighty=HASTE)
+        task = self._task(target, room)
         settled = settle(network, task)
         if settled.picks is None:
             return _misfit(network, settled)
@@ -128,6 +135,10 @@ class Branches:
                 network, found = wider, faster
             found = replace(found, least=faster.least, proved=faster.proved)
         proved = found.proved if after is None else after.bound.cycles
+        if found.picks is not None and found.pace == ends[0]:  # nothing faster is looked for
+            best = self.cheapest(ends[0], room)
+            if isinstance(best, Branched):
+                return replace(best, bound=replace(best.bound, cycles=proved))
         task = self._task(found.pace, room)
         settled = settle(network, task)
         picks = found.picks if settled.picks is None else settled.picks
@@ -194,14 +205,16 @@ def _stretches(floor: int, slowest: int, times: float) -> list[int]:
     ends = [floor]
     while ends[-1] < slowest:
         ends.append(max(ends[-1] + 1, int(ends[-1] * times)))
-    return [*ends[:-1], max(slowest, ends[-1])] if len(ends) > 1 else [floor, floor]
+    return ends if len(ends) > 1 else [floor, floor]
 
 
-def _divisors(unit: Unit, choices: Sequence[Choice]) -> tuple[Unit, Sequence[Choice]]:
-    """Return the choices whose PE and SIMD divide; all, if there are none."""
+def _divisors(
+    unit: Unit, choices: Sequence[Choice], *, fewest: int
+) -> tuple[Unit, Sequence[Choice]]:
+    """Return the choices whose PE and SIMD divide; all, if none of at most `fewest` cycles does."""
     whole = {(folding.pe, folding.simd) for folding in unit.foldings()}
     found = tuple(c for c in choices if (c.knobs.pe, c.knobs.simd) in whole)
-    return unit, found or choices
+    return unit, found if any(choice.cycles <= fewest for choice in found) else choices
 
 
 def _misfit(network: Network, settled: Settled) -> Misfit:

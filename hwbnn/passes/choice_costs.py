@@ -28,7 +28,8 @@ from hwbnn.passes.search_space import (
 Ports = tuple[Stream, ...]
 Parts = tuple[int, ...]
 Members = Sequence[tuple[Unit, Sequence[Choice]]]
-WEIGHTY_HASTE = 1.5  # HASTE of a unit with weights, whose cost rises with its speed
+WEIGHTY_HASTE = 1.5  # HASTE of a unit with weights, whose cost mostly rises with its speed
+WIDE = range(36, 73)  # lanes of weights whose words fill memories, where slower ones are narrow
 
 
 class Costs:
@@ -77,14 +78,15 @@ class Costs:
         """Most cycles of a choice."""
         return max(choices[-1].cycles for _, choices in self._members)
 
-    def network(self, low: int, high: int) -> Network:
+    def network(self, low: int, high: int, *, weighty: float = WEIGHTY_HASTE) -> Network:
         """Return the network of the choices for designs of `low` to `high` cycles.
 
-        Left out is what is so much faster than the fastest of them that it is only dearer: HASTE.
+        Left out is what is so much faster than the fastest of them that it is only dearer: HASTE,
+        and `weighty` of a unit with weights, but for words that are WIDE. Designs need be no slower
+        than the slowest choice.
         """
-        faces, ports = zip(
-            *(self._face(i, low, high) for i in range(len(self._members))), strict=True
-        )
+        low, units = min(low, self.slowest), range(len(self._members))
+        faces, ports = zip(*(self._face(i, low, high, weighty) for i in units), strict=True)
         links, between = [], []
         for edge in self.design.edges:
             if edge.producer is None or edge.consumer is None:
@@ -97,16 +99,17 @@ class Costs:
         return Network(faces, tuple(links), tuple(between))
 
     def _face(
-        self, index: int, low: int, high: int
+        self, index: int, low: int, high: int, weighty: float
     ) -> tuple[Face, tuple[list[Ports], list[Ports]]]:
         unit, members = self._members[index]
-        haste = HASTE if unit.knobs.weight_style is None else WEIGHTY_HASTE
+        heavy = unit.knobs.weight_style is not None
         enough = [choice.cycles for choice in members if choice.cycles <= low]
-        least = min(low / haste, max(enough, default=0))
+        least = min(low / (weighty if heavy else HASTE), max(enough, default=0))
         rows = [
             (choice, option)
             for choice in members
-            if least <= choice.cycles <= high
+            if choice.cycles <= high
+            and (choice.cycles >= least or (heavy and _lanes(choice) in WIDE))
             for option in self._option(index, choice)
         ]
         wanted: dict[Ports, int] = {}
@@ -254,6 +257,10 @@ def _place(design: Design, name: str) -> _Place:
     entries = (edge.consumer for edge in design.inputs)
     entry = next((end.port for end in entries if end and end.instance == name), None)
     return _Place(len(design.into(name)), entry)
+
+
+def _lanes(choice: Choice) -> int:
+    return (choice.knobs.pe or 1) * (choice.knobs.simd or 1)
 
 
 def _fastest_first(members: Members) -> tuple[tuple[Unit, tuple[Choice, ...]], ...]:

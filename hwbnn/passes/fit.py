@@ -242,7 +242,9 @@ def _fastest(
     def again(other: Resources, held: Held) -> Searched:
         return _fastest(task.that_hold(held), other, reason=reason, after=found)
 
-    return _branched(task, found, room, again)
+    floored = found.bound.cycles == task.floor
+    bound = replace(found.bound, reason=reason if floored else "")
+    return _branched(task, replace(found, bound=bound), room, again)
 
 
 def _fastest_chain(task: _Task, room: Resources, reason: str) -> Searched:

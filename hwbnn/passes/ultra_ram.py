@@ -30,6 +30,11 @@ class _Move:
         every = self.before.share(limit) - self.after.share(limit)
         return needed / self.after.uram, every / self.after.uram
 
+    def possible(self, cost: Resources, limit: Resources) -> bool:
+        """Whether nothing that the move adds to is then above its limit."""
+        now, rooms, more = cost.amounts, limit.amounts, self.after.less(self.before).amounts
+        return all(a + b <= room for a, room, b in zip(now, rooms, more, strict=True) if b)
+
     def made(self, cost: Resources) -> Resources:
         """Return the cost of a design with this move made."""
         return (cost + self.after).less(self.before)
@@ -43,13 +48,14 @@ def in_ultra_ram(design: Design, *, limit: Resources, family: Family) -> Design:
     """Return the design with memories in UltraRAM that take a smaller share of the limits there.
 
     What saves most a UltraRAM comes first, until none is left. While the design has more of
-    anything than its limit, so does what has less of that, though it may take a larger share.
+    anything than its limit, so does what has less of that, though it may take a larger share. What
+    needs more of anything than there is stays.
     """
     if not limit.uram:
         return design
     moves, chosen = list(_moves(design, family)), []
     cost = design.resources(family)
-    while moves := [m for m in moves if cost.uram + m.after.uram <= limit.uram]:
+    while moves := [move for move in moves if move.possible(cost, limit)]:
         best = max(moves, key=lambda move: move.gain(cost, limit))
         if max(best.gain(cost, limit)) <= 0:
             break

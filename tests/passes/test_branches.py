@@ -131,6 +131,35 @@ def test_what_other_prices_found_stands(
     assert found.resources.within(PYNQ.limit)
 
 
+@pytest.mark.parametrize("channels", [17, 37])
+def test_lanes_that_do_not_divide_are_fast_enough_where_none_that_do_are(channels: int) -> None:
+    """Of a prime number of channels only 1 and all divide: much too slow, or too wide."""
+    pixels = Input("pixels", 4 * channels, unsigned(8), 4)
+    twice = Add("twice", ("pixels", "pixels"), 4 * channels, signed(10), 4)
+    total = Add("total", ("pixels", "twice"), 4 * channels, signed(11), 4)
+    design = lower(Graph("g", (pixels, twice, total), "total", (4 * channels,), Preprocess(1.0)))
+    _, least = slowest_of_fastest(design, port_bits=64)
+    for pace in (least, 2 * least, 2 * channels):
+        found = fastest_folding(
+            design, limit=PYNQ.limit, family=XC7, port_bits=64, port_cycles=pace
+        )
+        assert pace / 2 <= found.cycles <= pace
+
+
+def test_a_port_that_is_slower_than_the_serial_design_costs_nothing() -> None:
+    """Small layers of an iCE40: a choice need not be cheap because it is slow."""
+    board = find_board("icebreaker")
+    design = lower(import_model(random_dag_model(2008).model, name="branches"))
+    serial = 128
+    found = [
+        fastest_folding(
+            design, limit=PYNQ.limit, family=board.cost_family, port_cycles=cycles
+        ).resources.amounts
+        for cycles in (serial, 3 * serial, 10**9)
+    ]
+    assert found[0] == found[1] == found[2]
+
+
 def test_what_does_not_fit(graphs: list[Graph]) -> None:
     design = lower(graphs[0])
     small = Resources(10, 10, 1, 1)

@@ -57,6 +57,16 @@ def test_too_many_block_ram_are_a_reason_too() -> None:
     assert moved(too_many, KV260) == 3 * "U" + 57 * "B"
 
 
+def test_nothing_goes_there_for_which_luts_are_missing() -> None:
+    """Words of several UltraRAMs one above the other are chosen among by LUTs."""
+    design = queues(9000, 2, bits=100)
+    cost = design.resources(XC7)
+    assert moved(design, KV260) == "UB"
+    assert moved(design, replace(KV260, lut=cost.lut + 99, bram=20)) == "BU"
+    assert moved(design, replace(KV260, lut=cost.lut + 101, bram=20)) == "UU"
+    assert moved(queues(4096, 2), replace(KV260, lut=1.0)) == "UB"  # it takes no LUT more
+
+
 def test_the_timing_stays() -> None:
     before = queues(4096, 3, 4096)
     after = in_ultra_ram(before, limit=KV260, family=XC7)
