@@ -10,8 +10,8 @@ from hwbnn.ir.design import Design
 from hwbnn.ir.graph import Graph
 from hwbnn.ir.unit import Family, Knobs
 from hwbnn.passes import adapt, fold, lower
-from hwbnn.passes.size_fifos import Sizing, size
-from hwbnn.passes.steps import fifo_steps
+from hwbnn.passes.fifos.size_fifos import Sizing, size
+from hwbnn.passes.fifos.steps import fifo_steps
 from hwbnn.sim.engine import performance, simulate
 from tests.graphs import BNN_PYNQ_FOLDING, TFC_64_CYCLES, binary_mlp, cnv
 

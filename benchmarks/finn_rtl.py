@@ -18,7 +18,7 @@ from hwbnn.errors import ToolError
 from hwbnn.ir.design import Design
 from hwbnn.ir.fifo import Fifo
 from hwbnn.ir.unit import Family, Unit
-from hwbnn.passes.size_fifos import size
+from hwbnn.passes.fifos.size_fifos import size
 from hwbnn.sim.engine import performance
 from hwbnn.step import Backend, Step
 from hwbnn.tools.finn import ask, environment, sound

@@ -18,9 +18,9 @@ from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.unit import Folding, Resources, Unit
 from hwbnn.passes import adapt, cheapest_folding, fastest_folding, lower
-from hwbnn.passes.fit import Searched
 from hwbnn.passes.fold import with_units
-from hwbnn.passes.search_space import with_least_fifos
+from hwbnn.passes.search.fit import Searched
+from hwbnn.passes.search.search_space import with_least_fifos
 from hwbnn.units.folds import divisors
 from hwbnn.units.mvu import Mvu
 from tests.graphs import cnv

@@ -7,9 +7,9 @@ from hwbnn.board import Board
 from hwbnn.emit.shell import core_cost, room
 from hwbnn.ir.design import Design
 from hwbnn.passes import adapt
-from hwbnn.passes.fit import Searched
-from hwbnn.passes.refit import fit_sized
-from hwbnn.passes.size_fifos import Sizing, size
+from hwbnn.passes.fifos.size_fifos import Sizing, size
+from hwbnn.passes.search.fit import Searched
+from hwbnn.passes.search.refit import fit_sized
 from hwbnn.passes.stream_weights import WeightMemory, pace
 from hwbnn.passes.ultra_ram import in_ultra_ram
 

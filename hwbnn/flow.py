@@ -31,9 +31,9 @@ from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.unit import Family
 from hwbnn.passes import carry, cheapest_folding, fastest_folding, fold, lower
 from hwbnn.passes.carry import Carried, check_equal
-from hwbnn.passes.fit import MisfitError, Searched, UnreachableTargetError
+from hwbnn.passes.fifos.size_fifos import Sizing, with_depths
 from hwbnn.passes.folding_file import FoldingFile, parse_finn_json, parse_toml
-from hwbnn.passes.size_fifos import Sizing, with_depths
+from hwbnn.passes.search.fit import MisfitError, Searched, UnreachableTargetError
 from hwbnn.passes.stream_weights import (
     WeightMemory,
     check_bandwidth,

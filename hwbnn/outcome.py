@@ -11,8 +11,8 @@ from hwbnn.emit.report_folding import FoldingBound, FoldingProof
 from hwbnn.emit.report_routed import routed
 from hwbnn.emit.shell import room
 from hwbnn.ir.text import design_text, graph_text
-from hwbnn.passes.fit import kept_free
 from hwbnn.passes.folding_file import to_toml
+from hwbnn.passes.search.fit import kept_free
 
 
 def report_of(result: flow.BuildResult) -> Json:

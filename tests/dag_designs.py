@@ -17,8 +17,8 @@ from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.unit import Family, Folding, Unit
 from hwbnn.ir.window import Window
 from hwbnn.passes import adapt
-from hwbnn.passes.size_fifos import size
-from hwbnn.passes.steps import fifo_steps
+from hwbnn.passes.fifos.size_fifos import size
+from hwbnn.passes.fifos.steps import fifo_steps
 from hwbnn.sim.engine import performance
 from hwbnn.sim.gate import Gate
 from hwbnn.tools.cosim import Job

@@ -15,7 +15,7 @@ from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family
 from hwbnn.ir.verify import verify_design
 from hwbnn.passes import adapt
-from hwbnn.passes.size_fifos import size
+from hwbnn.passes.fifos.size_fifos import size
 from hwbnn.sim.deadlock import Deadlock
 from hwbnn.sim.engine import simulate
 from hwbnn.sim.schedule import Rules

@@ -22,8 +22,8 @@ from hwbnn.ir.graph import Graph
 from hwbnn.ir.unit import Family, Knobs, Resources, Style
 from hwbnn.outcome import files_of, report_of
 from hwbnn.passes import adapt, fastest_folding, fold, lower, size_fifos
-from hwbnn.passes.fit import Searched
 from hwbnn.passes.folding_file import parse_toml, to_toml
+from hwbnn.passes.search.fit import Searched
 from hwbnn.passes.stream_weights import (
     Fold,
     WeightMemory,

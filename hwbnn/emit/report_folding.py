@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FoldingProof:
-    """Of a chain: the folding is the cheapest (hwbnn.passes.fit.Certificate).
+    """Of a chain: the folding is the cheapest (hwbnn.passes.search.fit.Certificate).
 
     kept: what of the limits was kept free for what sizing the FIFOs adds, as text.
     """
@@ -21,7 +21,7 @@ class FoldingProof:
 
 @dataclass(frozen=True)
 class FoldingBound:
-    """Where streams part and meet: how near to the best (hwbnn.passes.branches.Bound).
+    """Where streams part and meet: how near to the best (hwbnn.passes.search.branches.Bound).
 
     found: the share of the folding at hand, which takes `now` cycles a frame.
     """

@@ -3,9 +3,9 @@
 
 from hwbnn.passes.adapt import adapt
 from hwbnn.passes.carry import carry
-from hwbnn.passes.fit import cheapest_folding, fastest_folding
+from hwbnn.passes.fifos.size_fifos import size_fifos
 from hwbnn.passes.fold import fold
 from hwbnn.passes.lower import lower
-from hwbnn.passes.size_fifos import size_fifos
+from hwbnn.passes.search.fit import cheapest_folding, fastest_folding
 
 __all__ = ["adapt", "carry", "cheapest_folding", "fastest_folding", "fold", "lower", "size_fifos"]

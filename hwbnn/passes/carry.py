@@ -12,10 +12,10 @@ from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family, Unit
 from hwbnn.ir.verify import verify_graph
 from hwbnn.passes.dense_blocks import Block, dense_blocks
+from hwbnn.passes.fifos.steps import cheapest_fifo, price
 from hwbnn.passes.lower import even_lines, fusible, units_of
 from hwbnn.passes.ranks import ranked
-from hwbnn.passes.search_space import choices, cycles_of_foldings
-from hwbnn.passes.steps import cheapest_fifo, price
+from hwbnn.passes.search.search_space import choices, cycles_of_foldings
 from hwbnn.sim.interpret import Interpreter
 
 LANES = 8  # elements a cycle of a block's widest value: the pace at which costs are compared

@@ -7,8 +7,8 @@ from dataclasses import replace
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.unit import Family, Knobs, Resources
-from hwbnn.passes.search import UNLIMITED, search
-from hwbnn.passes.search_space import Choice, Space, is_chain, prices
+from hwbnn.passes.search.chain import UNLIMITED, search
+from hwbnn.passes.search.search_space import Choice, Space, is_chain, prices
 
 A_DEVICE = Resources(lut=53200, ff=106400, bram=140, dsp=220)  # Zynq-7020: what is dear, what not
 

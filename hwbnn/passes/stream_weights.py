@@ -10,8 +10,8 @@ from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.ram import LOAD_BYTES
 from hwbnn.ir.unit import Knobs, Style
 from hwbnn.passes.adapt import adapt
-from hwbnn.passes.fit import MisfitError, Searched
 from hwbnn.passes.fold import with_units
+from hwbnn.passes.search.fit import MisfitError, Searched
 from hwbnn.step import Backend
 from hwbnn.units.mvu import Mvu
 from hwbnn.units.weight_source import WeightSource

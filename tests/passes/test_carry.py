@@ -18,8 +18,8 @@ from hwbnn.ir.window import Window
 from hwbnn.passes import adapt, cheapest_folding, lower, size_fifos
 from hwbnn.passes.carry import INTEGERS, carry, check_equal, forms
 from hwbnn.passes.dense_blocks import dense_blocks
+from hwbnn.passes.fifos.steps import price
 from hwbnn.passes.ranks import Code
-from hwbnn.passes.steps import price
 from hwbnn.sim.interpret import Interpreter
 from hwbnn.sim.reference import reference
 from hwbnn.tools.cosim import Job

@@ -16,8 +16,8 @@ from hwbnn.errors import ConfigError
 from hwbnn.ir.dtype import BIPOLAR, DType, IntArray, signed, smallest, unsigned
 from hwbnn.ir.fifo import Fifo
 from hwbnn.ir.unit import Family, Folding, Knobs, Multiplier, Resources
-from hwbnn.passes.fit import cheapest_folding
 from hwbnn.passes.folding_file import parse_finn_json, parse_toml, to_toml
+from hwbnn.passes.search.fit import cheapest_folding
 from hwbnn.tools import cosim
 from hwbnn.tools.cosim import Job
 from hwbnn.tools.proof import compare_many

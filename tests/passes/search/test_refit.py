@@ -12,9 +12,9 @@ from hwbnn.frontend import import_model
 from hwbnn.ir.design import Design
 from hwbnn.ir.unit import Family, Resources
 from hwbnn.passes import adapt, cheapest_folding, fastest_folding, lower
-from hwbnn.passes.fit import Searched, UnreachableTargetError
-from hwbnn.passes.refit import fit_sized
-from hwbnn.passes.size_fifos import Sizing, size, with_depths
+from hwbnn.passes.fifos.size_fifos import Sizing, size, with_depths
+from hwbnn.passes.search.fit import Searched, UnreachableTargetError
+from hwbnn.passes.search.refit import fit_sized
 from tests.dag_models import random_dag_model
 from tests.graphs import binary_mlp
 

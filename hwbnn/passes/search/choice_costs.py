@@ -13,9 +13,9 @@ from hwbnn.ir.design import Design
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import KINDS, Family, Knobs, Resources, Unit
-from hwbnn.passes.held import Held, fifo_that_holds
-from hwbnn.passes.network import Between, Face, Link, Network
-from hwbnn.passes.search_space import (
+from hwbnn.passes.search.held import Held, fifo_that_holds
+from hwbnn.passes.search.network import Between, Face, Link, Network
+from hwbnn.passes.search.search_space import (
     HASTE,
     PARTS,
     Choice,

@@ -14,7 +14,7 @@ from hwbnn.ir.design import Design, Edge, End
 from hwbnn.ir.fifo import Fifo
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Actor, Family, Port, Side, Unit
-from hwbnn.passes.steps import LUT_ROWS, cheapest_fifo
+from hwbnn.passes.fifos.steps import LUT_ROWS, cheapest_fifo
 
 Held = Mapping[str, float]  # share of a frame by edge of a design that is not adapted
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design
 from hwbnn.ir.unit import Family, Resources
-from hwbnn.passes.choice_costs import reckon
-from hwbnn.passes.fit import MisfitError, Searched, UnreachableTargetError, amounts
-from hwbnn.passes.held import found
-from hwbnn.passes.search_space import in_parts
-from hwbnn.passes.size_fifos import QUICK, Sizing
+from hwbnn.passes.fifos.size_fifos import QUICK, Sizing
+from hwbnn.passes.search.choice_costs import reckon
+from hwbnn.passes.search.fit import MisfitError, Searched, UnreachableTargetError, amounts
+from hwbnn.passes.search.held import found
+from hwbnn.passes.search.search_space import in_parts
 
 ROUNDS = 5
 NAMED = 3  # of the largest layers and FIFOs

@@ -10,12 +10,12 @@ import numpy as np
 from hwbnn.errors import ConfigError
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.unit import KINDS, Family, Resources, Unit
-from hwbnn.passes.branches import Bound, Branched, Branches, Misfit
 from hwbnn.passes.fold import with_units
-from hwbnn.passes.held import Held, reckoned
-from hwbnn.passes.network import folded
-from hwbnn.passes.search import UNLIMITED, Found, search
-from hwbnn.passes.search_space import (
+from hwbnn.passes.search.branches import Bound, Branched, Branches, Misfit
+from hwbnn.passes.search.chain import UNLIMITED, Found, search
+from hwbnn.passes.search.held import Held, reckoned
+from hwbnn.passes.search.network import folded
+from hwbnn.passes.search.search_space import (
     PARTS,
     Choice,
     Space,

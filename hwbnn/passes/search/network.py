@@ -15,7 +15,7 @@ from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.unit import Knobs
 from hwbnn.passes.fold import with_units
-from hwbnn.passes.search_space import Choice
+from hwbnn.passes.search.search_space import Choice
 
 Picks = tuple[int, ...]  # index of a choice, unit by unit
 

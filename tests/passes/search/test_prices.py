@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from hwbnn.ir.unit import KINDS, Knobs
-from hwbnn.passes.elimination import cheapest
-from hwbnn.passes.network import Between, Face, Link, Network, Picks
-from hwbnn.passes.polish import polish
-from hwbnn.passes.priced import Task, settle
-from hwbnn.passes.search_space import Choice
+from hwbnn.passes.search.elimination import cheapest
+from hwbnn.passes.search.network import Between, Face, Link, Network, Picks
+from hwbnn.passes.search.polish import polish
+from hwbnn.passes.search.priced import Task, settle
+from hwbnn.passes.search.search_space import Choice
 
 WIRING = {  # producers of each unit: residual, dense, two branches of which one ends in itself
     "residual": ((), (0,), (1,), (2, 0)),

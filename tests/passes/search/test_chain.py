@@ -16,10 +16,10 @@ from hwbnn.ir.dtype import BIPOLAR
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family, Folding, Knobs, Resources, Style
 from hwbnn.passes import adapt, cheapest_folding, fastest_folding, fold, lower
-from hwbnn.passes.fit import Searched, slowest_of_fastest
 from hwbnn.passes.fold import with_units
-from hwbnn.passes.search import search
-from hwbnn.passes.search_space import (
+from hwbnn.passes.search.chain import search
+from hwbnn.passes.search.fit import Searched, slowest_of_fastest
+from hwbnn.passes.search.search_space import (
     Chain,
     Choice,
     Joins,

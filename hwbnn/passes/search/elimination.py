@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwbnn.ir.dtype import IntArray
-from hwbnn.passes.network import Face, Network, Picks
+from hwbnn.passes.search.network import Face, Network, Picks
 
 NONE = 1 << 61  # too slow; more than any price, and three of them are a number still
 HIGHEST = 1 << 60  # of all prices together

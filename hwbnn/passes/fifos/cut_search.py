@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from hwbnn.ir.dtype import IntArray
-from hwbnn.passes.steps import Step
+from hwbnn.passes.fifos.steps import Step
 from hwbnn.sim.paced import Paced
 
 # Of the effort, when these parts of the search must end.

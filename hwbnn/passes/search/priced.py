@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hwbnn.ir.dtype import IntArray
-from hwbnn.passes.elimination import HIGHEST, cheapest
-from hwbnn.passes.network import Network, Picks
-from hwbnn.passes.polish import polish
+from hwbnn.passes.search.elimination import HIGHEST, cheapest
+from hwbnn.passes.search.network import Network, Picks
+from hwbnn.passes.search.polish import polish
 
 ROUNDS = 24  # of prices
 CLOSE = 1e-3  # of the bound: near enough

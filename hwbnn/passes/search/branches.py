@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Branches: foldings of designs whose streams part and meet, and what is proved of all others.
 
-The exact search within limits (search.py) runs along a chain. Here limits become prices
+The exact search within limits (chain.py) runs along a chain. Here limits become prices
 (priced.py): what is found fits, and a bound says how much better any other can be.
 """
 
@@ -14,11 +14,11 @@ import numpy as np
 from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.unit import Family, Knobs, Resources, Unit
-from hwbnn.passes.choice_costs import Costs, Members
-from hwbnn.passes.held import Held
-from hwbnn.passes.network import Network, Picks
-from hwbnn.passes.priced import Settled, Task, settle
-from hwbnn.passes.search_space import HASTE, Choice, in_parts, prices
+from hwbnn.passes.search.choice_costs import Costs, Members
+from hwbnn.passes.search.held import Held
+from hwbnn.passes.search.network import Network, Picks
+from hwbnn.passes.search.priced import Settled, Task, settle
+from hwbnn.passes.search.search_space import HASTE, Choice, in_parts, prices
 
 STRETCH = 1.5  # of cycles, in which foldings are looked at together
 NEAR = 1.15  # likewise, from a pace that was nearly right

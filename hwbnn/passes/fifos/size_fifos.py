@@ -10,10 +10,10 @@ from hwbnn.ir.design import Design
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.fifo import Fifo, Storage
 from hwbnn.ir.unit import Family
-from hwbnn.passes.cut_search import CutSearch
-from hwbnn.passes.even_pace import even_depths
-from hwbnn.passes.steps import Step, buffer_steps, cheapest_fifo, fifo_steps
-from hwbnn.passes.willing_sources import LEAST, with_sources, without_sources
+from hwbnn.passes.fifos.cut_search import CutSearch
+from hwbnn.passes.fifos.even_pace import even_depths
+from hwbnn.passes.fifos.steps import Step, buffer_steps, cheapest_fifo, fifo_steps
+from hwbnn.passes.fifos.willing_sources import LEAST, with_sources, without_sources
 from hwbnn.sim.paced import Paced
 from hwbnn.sim.schedule import schedule
 

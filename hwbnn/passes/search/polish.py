@@ -5,7 +5,7 @@ import numpy as np
 
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.window import BoolArray
-from hwbnn.passes.network import Network, Picks
+from hwbnn.passes.search.network import Network, Picks
 
 SWEEPS = 6
 

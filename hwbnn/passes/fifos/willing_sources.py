@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from hwbnn.ir.design import Design, Instance
 from hwbnn.ir.unit import Family, Style
-from hwbnn.passes.steps import cheapest_fifo
+from hwbnn.passes.fifos.steps import cheapest_fifo
 
 LEAST = 3  # words: latency, a block RAM's cycle, and that in which a slot comes back (timing.md)
 

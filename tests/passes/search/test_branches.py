@@ -15,14 +15,15 @@ from hwbnn.ir.dtype import signed, unsigned
 from hwbnn.ir.graph import Graph, Preprocess
 from hwbnn.ir.ops import Add, Concat, Input
 from hwbnn.ir.unit import Family, Resources
-from hwbnn.passes import adapt, branches, cheapest_folding, fastest_folding, lower
-from hwbnn.passes.choice_costs import reckon
-from hwbnn.passes.fit import UnreachableTargetError, slowest_of_fastest
-from hwbnn.passes.held import reckoned
-from hwbnn.passes.network import Network
-from hwbnn.passes.priced import Settled, Task, settle
-from hwbnn.passes.search_space import with_least_fifos
-from hwbnn.passes.size_fifos import size
+from hwbnn.passes import adapt, cheapest_folding, fastest_folding, lower
+from hwbnn.passes.fifos.size_fifos import size
+from hwbnn.passes.search import branches
+from hwbnn.passes.search.choice_costs import reckon
+from hwbnn.passes.search.fit import UnreachableTargetError, slowest_of_fastest
+from hwbnn.passes.search.held import reckoned
+from hwbnn.passes.search.network import Network
+from hwbnn.passes.search.priced import Settled, Task, settle
+from hwbnn.passes.search.search_space import with_least_fifos
 from hwbnn.sim.engine import performance
 from hwbnn.sim.interpret import Interpreter
 from tests.dag_models import random_dag_model

@@ -17,10 +17,10 @@ from hwbnn.ir.fifo import Storage
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Buffer, Family, Knobs
 from hwbnn.passes import adapt, fastest_folding, fold, lower, size_fifos
-from hwbnn.passes.cut_search import CutSearch
-from hwbnn.passes.even_pace import even_depths
-from hwbnn.passes.size_fifos import enough, size, with_choice, with_depths
-from hwbnn.passes.steps import Step, buffer_steps, fifo_steps
+from hwbnn.passes.fifos.cut_search import CutSearch
+from hwbnn.passes.fifos.even_pace import even_depths
+from hwbnn.passes.fifos.size_fifos import enough, size, with_choice, with_depths
+from hwbnn.passes.fifos.steps import Step, buffer_steps, fifo_steps
 from hwbnn.sim.engine import performance, simulate
 from hwbnn.sim.gate import Gate
 from hwbnn.sim.paced import Paced

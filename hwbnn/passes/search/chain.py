@@ -14,7 +14,7 @@ import numpy as np
 from hwbnn.ir.dtype import IntArray
 from hwbnn.ir.unit import KINDS
 from hwbnn.ir.window import BoolArray
-from hwbnn.passes.search_space import Chain, Choice
+from hwbnn.passes.search.search_space import Chain, Choice
 
 NONE = 1 << 60  # no choice leads to the end; more than any sum
 UNLIMITED = np.full(len(KINDS), NONE)

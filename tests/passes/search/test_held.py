@@ -11,9 +11,9 @@ from hwbnn.ir.fifo import Storage
 from hwbnn.ir.stream import Stream
 from hwbnn.ir.unit import Family
 from hwbnn.passes import adapt, fastest_folding, lower
-from hwbnn.passes.choice_costs import reckon
-from hwbnn.passes.held import fifo_that_holds, found, reckoned
-from hwbnn.passes.size_fifos import size
+from hwbnn.passes.fifos.size_fifos import size
+from hwbnn.passes.search.choice_costs import reckon
+from hwbnn.passes.search.held import fifo_that_holds, found, reckoned
 from hwbnn.units import Add, Concat
 from tests.dag_designs import dense, residual
 from tests.dag_models import random_dag_model
