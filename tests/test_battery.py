@@ -3,7 +3,8 @@
 
 import pytest
 
-from tests.battery import EVERY, network, prove, prove_hls, prove_least, prove_slower
+from benchmarks.record import markdown
+from tests.battery import EVERY, battery
 
 pytestmark = pytest.mark.slow
 
@@ -14,11 +15,8 @@ FIRST = 1000  # the whole battery is committed with other seeds
 def test_random_networks(branches: bool) -> None:
     seeds = range(FIRST, FIRST + 8)
     print(f"seeds {seeds}, branches {branches}")
-    networks = [network(seed, branches=branches) for seed in seeds]
-    prove(networks)
-    for made in networks:
-        if branches:
-            prove_least(made)
-        if made.seed % EVERY == 0:
-            prove_hls(made)
-            assert not branches or prove_slower(made)
+    rows = list(battery(seeds, branches=branches))
+    assert [row["seed"] for row in rows] == list(seeds)
+    assert len(markdown(rows).splitlines()) == 2 + len(seeds)
+    if branches:
+        assert all(row["in RTL"] for row in rows if row["seed"] % EVERY == 0)
