@@ -146,14 +146,14 @@ def _check(design: Design) -> None:
         if edge.stream.bits > MAX_STREAM_BITS
     ]
     problems += [
-        f"{instance.name}: weights must lie in the chip for HLS, not come as a stream; take "
-        "--backend rtl alone, or a larger board"
+        f"{instance.name}: weights must lie in the chip for HLS, not come as a stream; build "
+        "with --backend rtl alone, or for a larger board"
         for instance in design.instances
         if instance.unit.weight_source() is not None
     ]
     problems += [
-        f"{instance.name}: weights must not be in UltraRAM for HLS, which does not load it; take "
-        "--backend rtl alone, or other weights in the folding file"
+        f"{instance.name}: weights must not be in UltraRAM for HLS, which does not load it; build "
+        "with --backend rtl alone, or with other weights in the folding file"
         for instance in design.loaded
     ]
     if not re.fullmatch(r"[A-Za-z]\w*", design.name, re.ASCII) or design.name in _RESERVED:
