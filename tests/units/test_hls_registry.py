@@ -56,8 +56,8 @@ def single(name: str, unit: Unit) -> Design:
 def designs(kind: type[Unit]) -> Iterator[Design]:
     """Yield the examples of a class at every folding."""
     for number, example in enumerate(kind.examples()):
-        if example.weight_source() is not None:
-            continue  # HLS has no streamed weights
+        if example.weight_source() is not None or example.loaded_memory is not None:
+            continue  # HLS has no streamed weights, and does not load any
         for fold, folding in enumerate(every(example)):
             unit = example.fold(folding).named(f'node "{number}"\\')
             yield single(f"{kind.module}_{number}_{fold}", unit)
